@@ -1,4 +1,4 @@
-"""Process one SQS batch: read it, sync it, send rejected messages to the dead-letter queue, return the others."""
+"""Process one SQS batch: read and sync its messages, send rejected ones to the dead-letter queue, return retries."""
 
 from __future__ import annotations
 
@@ -42,13 +42,14 @@ from woohub.sync.outcome import Message, Outcome, Verdict
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-POISON_RECEIVES = 5  # from which a record that breaks calls, while HubSpot answers others, is rejected
-HEALTHY_AFTER_WRITE_S = 600.0  # in which a batch that writes nothing is no outage, if it got any response at all
+POISON_RECEIVES = 5  # a message that itself causes its failures is rejected from this receive on
+# For so long after a write, HubSpot counts as partly up, if it answers any calls: no outage, whatever is not written.
+HEALTHY_AFTER_WRITE_S = 600.0
 NOT_AN_OUTAGE = (InternalError, SecretUnavailable, StoreUnknown, RejectionUnconfirmed)
 
 
 class Consumer:
-    """What the consumer function does; it never raises because of what a batch holds."""
+    """Processes the consumer function's batches. No content of a batch makes it raise an error."""
 
     def __init__(
         self,
@@ -73,18 +74,18 @@ class Consumer:
         self._retries = Retries(sqs, queue_url, self._sender, warn, concurrency or OneAfterAnother(), jitter)
         self._poison = PoisonDetector()
         self._handed_back = HandedBack()
-        self._stats = sync.call_stats()  # as of the previous batch
+        self._stats = sync.call_stats()  # the counts at the end of the previous batch
         self._wrote_at = float("-inf")
 
     def consume(self, records: Sequence[SqsRecord]) -> dict[str, list[dict[str, str]]]:
-        """Process the records of an SQS event; returns the partial batch response."""
+        """Process the records of an SQS event. Return Lambda's partial batch response: the messages to retry."""
         by_id = {record["messageId"]: record for record in records}
         retries = []
-        outcomes = [_spared(outcome) for outcome in self._outcomes([read(record) for record in by_id.values()])]
+        outcomes = [_retry_passing(outcome) for outcome in self._outcomes([read(record) for record in by_id.values()])]
         self._handed_back.record_batch(self._clock(), outcomes)
         for outcome in outcomes:
             record = by_id[outcome.message.id]
-            final = self._reject_poison(_awaiting_its_order(outcome, self._handed_back))
+            final = self._reject_poison(_retry_early_trash(outcome, self._handed_back))
             final = self._to_dead_letter_queue(final, record)
             self._report(final)
             if final.verdict is Verdict.RETRY and not self._retries.resend_if_near_limit(final.message, record):
@@ -93,9 +94,10 @@ class Consumer:
         return {"batchItemFailures": [{"itemIdentifier": outcome.message.id} for outcome, _record in retries]}
 
     def _outcomes(self, messages: Sequence[Message]) -> list[Outcome]:
-        """Records that broke a call by themselves recently come last, since they would break the others' calls as well.
+        """Sync the messages, with suspects last: records that recently broke a call while they were alone in it.
 
-        They wait where one of the others breaks calls: then it may be HubSpot.
+        In the same calls, suspects would make other records fail, too. If one of the others breaks a call, the cause
+        may be HubSpot, so suspects are handed back without an attempt.
         """
         suspected = self._poison.suspects
         suspects = [message for message in messages if suspected and message.record in suspected]
@@ -107,7 +109,7 @@ class Consumer:
         return outcomes + self._outcomes_together(suspects, of_suspects=True)
 
     def _outcomes_together(self, messages: Sequence[Message], *, of_suspects: bool) -> list[Outcome]:
-        """The engine's, or a retry for every message while the breaker cools down."""
+        """Sync these messages; if the breaker has just opened, return a retry for each without a call."""
         if error := self._breaker.cooldown_error():
             return [Outcome(message, Verdict.RETRY, error) for message in messages]
         outcomes = self._sync_all(messages)
@@ -115,7 +117,7 @@ class Consumer:
         return outcomes
 
     def _sync_all(self, messages: Sequence[Message]) -> list[Outcome]:
-        """Sync them; a record that triggers a bug is isolated by bisection, so that the others still succeed."""
+        """Sync the messages. If one triggers a bug, halves are synced, until it is alone and all others succeed."""
         try:
             return self._sync.sync(messages)
         except Exception as bug:  # noqa: BLE001  (whatever it is, the rest of the batch must not fail with it)
@@ -125,7 +127,7 @@ class Consumer:
         return self._sync_all(messages[:middle]) + self._sync_all(messages[middle:])
 
     def _record_health(self, outcomes: Sequence[Outcome], *, of_suspects: bool) -> None:
-        """Record how HubSpot answered this batch, for the poison detector and the breaker."""
+        """Tell the poison detector and the breaker how HubSpot answered this batch."""
         now, total = self._clock(), self._sync.call_stats()
         stats, self._stats = total.since(self._stats), total
         breaking = {outcome.message.record: outcome.broken_call for outcome in outcomes if outcome.broken_call}
@@ -137,7 +139,7 @@ class Consumer:
         self._breaker.record_batch(responded=responded, errors=_signs_of_an_outage(outcomes, partly_up=partly_up))
 
     def _reject_poison(self, outcome: Outcome) -> Outcome:
-        """Reject a message that failed time and again while HubSpot answered others, or for a reason of its own."""
+        """Reject a message that has failed so often that it must be its own fault; return other outcomes unchanged."""
         receives, error = outcome.message.receive_count, outcome.error
         if isinstance(error, RejectionUnconfirmed) and receives >= MAX_ATTEMPTS:
             return outcome._replace(verdict=Verdict.REJECTED, error=HubSpotRejected(error.problem))
@@ -161,7 +163,10 @@ class Consumer:
         return self._clock() - delivery.received_ms / 1000 if isinstance(delivery, Delivery) else 0.0
 
     def _to_dead_letter_queue(self, outcome: Outcome, record: SqsRecord) -> Outcome:
-        """Send a rejected message there before the queue deletes it: a crash doubles the message, never loses it."""
+        """Send a rejected message to the dead-letter queue; if that fails, return a retry.
+
+        This comes before the queue deletes the message, so a crash in between may double it, but never loses it.
+        """
         if outcome.verdict is not Verdict.REJECTED or outcome.error is None:
             return outcome
         attempts = max(outcome.attempts, outcome.message.receive_count)
@@ -172,20 +177,20 @@ class Consumer:
         return outcome._replace(verdict=Verdict.RETRY, error=error)
 
 
-def _awaiting_its_order(outcome: Outcome, handed_back: HandedBack) -> Outcome:
-    """A retry for the trash of an order that HubSpot does not have, while the order itself is to be tried again.
+def _retry_early_trash(outcome: Outcome, handed_back: HandedBack) -> Outcome:
+    """Return a retry for an `order.deleted` that came before its order, which HubSpot does not have yet.
 
-    `order.deleted` has nothing but the id. If it were forgotten, the order would become a deal that is not in the
-    trash.
+    The order's own message was handed back, and `order.deleted` has only the order's id. If it counted as done, the
+    order would later become a deal that is not in the trash.
     """
-    has_nothing = outcome.verdict is Verdict.DONE and not any(outcome.record_ids.values())  # only a trash may be so
+    has_nothing = outcome.verdict is Verdict.DONE and not any(outcome.record_ids.values())  # only of `order.deleted`
     if not (has_nothing and outcome.message.record in handed_back):
         return outcome
     return outcome._replace(verdict=Verdict.RETRY, error=TransientError("the order waits for another attempt"))
 
 
-def _spared(outcome: Outcome) -> Outcome:
-    """A retry where something else got in the way: a 409, or what a record was to be associated with has just gone."""
+def _retry_passing(outcome: Outcome) -> Outcome:
+    """Return a retry for a rejection that may pass: a 409, or a record to associate with that has just been deleted."""
     error = outcome.error
     may_pass = isinstance(error, HubSpotRejected) and (
         error.problem.status == 409 or refuses_association(error.problem)
@@ -196,24 +201,27 @@ def _spared(outcome: Outcome) -> Outcome:
 
 
 def _signs_of_an_outage(outcomes: Sequence[Outcome], *, partly_up: bool) -> list[TransientError]:
-    """The errors that HubSpot as a whole may have caused; `partly_up`: it answers other calls, which must not wait."""
+    """Return the errors that an outage of HubSpot may have caused.
+
+    If HubSpot is `partly_up`, it answers other calls, which must not wait: then only a Suspended counts.
+    """
     errors = [outcome.error for outcome in outcomes if isinstance(outcome.error, TransientError)]
     if partly_up:
         return [error for error in errors if isinstance(error, Suspended)]
-    # A lack of time says nothing about HubSpot, unless nothing at all was written in it: then HubSpot does not respond.
+    # A lack of time says nothing about HubSpot, unless nothing was written in all that time: then HubSpot was too slow.
     wrote = any(outcome.verdict is Verdict.DONE for outcome in outcomes)
     ignored = (*NOT_AN_OUTAGE, DeadlineExceeded) if wrote else NOT_AN_OUTAGE
     return [error for error in errors if not isinstance(error, ignored)]
 
 
 def _internal_error(bug: Exception) -> InternalError:
-    """A bug's type and place only: its message could hold personal data."""
+    """Return an error with the bug's type and place, but not its message, which may hold personal data."""
     frame = traceback.extract_tb(bug.__traceback__)[-1]
     return InternalError(f"woohub failed with {type(bug).__name__} in {Path(frame.filename).name}:{frame.lineno}")
 
 
 def read(record: SqsRecord) -> Message:
-    """A Lambda event's SQS record as a message; one that cannot be read has the error instead of a delivery."""
+    """Read a Lambda event's SQS record. A message that cannot be read has the error in place of its delivery."""
     receives = int((record.get("attributes") or {}).get("ApproximateReceiveCount", "1"))
     try:
         delivery = from_sqs(record["body"], flat_attributes(record.get("messageAttributes") or {}))

@@ -1,11 +1,11 @@
 """The circuit breaker: while HubSpot is unavailable, messages stay on the queue.
 
-Its state lives in an SSM parameter; it acts by disabling the consumer's event source mapping. The consumer opens it.
-The governor probes HubSpot once a minute and closes it. A mapping that somebody else had disabled stays disabled.
+Its state is in an SSM parameter. The consumer opens it, which disables the consumer's event source mapping. The
+governor probes HubSpot once a minute and closes it again. A mapping that somebody else had disabled stays disabled.
 
-SSM has no conditional write: where the governor closes while the consumer opens, the state may end as closed with the
-mapping disabled. So for some minutes after closing the governor looks at the mapping, and enables it if it was disabled
-at about that time.
+SSM has no conditional write. If the governor closes the breaker while the consumer opens it, the state may end as
+closed with the mapping disabled. So for some minutes after closing, the governor checks the mapping, and enables it if
+it was disabled at about the time of the closing.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_ssm import SSMClient
 
-TEMPLATE_VALUE = '{"state":"closed"}'  # of the parameter, in template.yaml
-SILENT_BATCHES = 3  # in a row without any response from HubSpot, before the breaker opens on an outage
-DISABLED_STATES = ("Disabled", "Disabling", "Deleting")  # of a mapping; in all others it delivers, or is about to
-COOLDOWN_S = 20.0  # in which batches that Lambda had already received are returned without a call
-LONGEST_FLAPPING_PAUSE_S = 900.0  # between two probes
-DAILY_LIMIT_PAUSE_S = 900.0  # between two probes of a used-up daily limit
-REASON_CHARACTERS = 300  # each up to 12 in JSON; a parameter holds 4,096
-LONGEST_PAUSE_S = 86_400.0  # without a probe: HubSpot asks for a day while it migrates a portal
-MAX_OPENINGS = 100  # that are counted: the pause does not get longer after the fifth
-UNREADABLE = "unreadable"  # the policy of a state that somebody has edited into something else
+TEMPLATE_VALUE = '{"state":"closed"}'  # the parameter's value in template.yaml
+SILENT_BATCHES = 3  # after so many batches in a row without a response from HubSpot, the breaker opens
+DISABLED_STATES = ("Disabled", "Disabling", "Deleting")  # in all other states a mapping delivers, or is about to
+COOLDOWN_S = 20.0  # for so long after opening, batches that Lambda had already received are returned without a call
+LONGEST_FLAPPING_PAUSE_S = 900.0
+DAILY_LIMIT_PAUSE_S = 900.0  # between two probes while the daily limit is used up
+REASON_CHARACTERS = 300  # in JSON each may take 12; an SSM parameter holds 4,096
+LONGEST_PAUSE_S = 86_400.0  # a later next probe is not believed: HubSpot asks for a day while it migrates a portal
+MAX_OPENINGS = 100  # more are not counted: from the fifth on, the pause does not get longer
+UNREADABLE = "unreadable"  # the policy of a state that cannot be read, because somebody has edited it
 FLAPPING_PAUSE_S = 60.0  # doubled each time the breaker opens again without anything written in between
 
-RACE_S = 60.0  # around the closing: the consumer's call may take ten seconds, and Lambda then takes a while to disable
-WATCH_S = 600.0  # after the closing, in which the governor looks for that
+RACE_S = 60.0  # an opening that overlaps a closing disables the mapping within this time: calls and Lambda take a while
+WATCH_S = 600.0  # for so long after a closing, the governor looks for such an opening
 
-OPENING_ERRORS = (*AWS_ERRORS, LookupError)  # the last: this function has no event source mapping
+OPENING_ERRORS = (*AWS_ERRORS, LookupError)  # LookupError: the function has no event source mapping
 
 
 Seconds = Annotated[float, Field(allow_inf_nan=False, ge=0)]
@@ -52,25 +52,25 @@ Seconds = Annotated[float, Field(allow_inf_nan=False, ge=0)]
 
 @dataclass(frozen=True)
 class State:
-    """The SSM parameter's value; times in epoch seconds."""
+    """The breaker's state, the SSM parameter's value. Times are epoch seconds."""
 
     state: Literal["open", "closed"] = "closed"
     policy: str = ""  # auth, config, daily, migration, rate or outage
     reason: str = ""
     since: Seconds = 0.0
     until: Seconds = 0.0  # no probe before this time
-    openings: Annotated[int, Field(ge=0, le=MAX_OPENINGS)] = 0  # in a row, with nothing written in between
+    openings: Annotated[int, Field(ge=0, le=MAX_OPENINGS)] = 0  # repeated ones, with nothing written in between
     resume: bool = True  # False: somebody had disabled the mapping before, so it stays disabled
-    closed_at: Seconds = 0.0  # by the governor
+    closed_at: Seconds = 0.0  # when the governor closed it
 
     @property
     def is_open(self) -> bool:
-        """Whether HubSpot is not being called."""
+        """Whether the breaker is open: HubSpot is not called."""
         return self.state == "open"
 
 
 _ADAPTER = TypeAdapter(State)
-# SSM takes no {{...}}, which refers to another parameter. The reason may hold it, nothing else: a state is flat.
+# SSM refuses {{...}}, which refers to another parameter. Only the reason may contain it, because a state is flat.
 _DOUBLE_BRACE = re.compile(r"([{}])(?=\1)")
 
 
@@ -82,9 +82,9 @@ class BreakerParameter:
         self._name = name
 
     def read(self) -> State:
-        """The state; raises botocore's errors when SSM does not respond.
+        """Return the state. Raises botocore's errors if SSM does not respond.
 
-        A parameter that somebody deleted is a state that cannot be read; `write` creates it again.
+        If somebody has deleted the parameter, the state has the policy UNREADABLE; `write` creates it again.
         """
         try:
             text = last_written(self._ssm, self._name, TEMPLATE_VALUE).value
@@ -93,16 +93,16 @@ class BreakerParameter:
         return state_from(text)
 
     def write(self, state: State) -> None:
-        """Store it; raises botocore's errors."""
+        """Store the state. Raises botocore's errors."""
         text = _DOUBLE_BRACE.sub(r"\1 ", _ADAPTER.dump_json(state).decode())
         self._ssm.put_parameter(Name=self._name, Value=text, Type="String", Overwrite=True)
 
 
 def state_from(text: str) -> State:
-    """The parameter's value as a state; unknown keys are ignored.
+    """Read the parameter's value. Unknown keys are ignored.
 
-    A value that cannot be read is treated as closed, with the policy `unreadable`: if HubSpot is unavailable, the
-    consumer opens the breaker again.
+    A value that cannot be read counts as closed, with the policy UNREADABLE: if HubSpot is unavailable, the consumer
+    opens the breaker again.
     """
     try:
         return read_edited(_ADAPTER, text, "the breaker's parameter cannot be read")
@@ -111,36 +111,36 @@ def state_from(text: str) -> State:
 
 
 class EventSourceMapping:
-    """Delivers messages from the queue to the consumer. `find_id` returns its UUID."""
+    """The event source mapping that delivers messages from the queue to the consumer. `find_id` returns its UUID."""
 
     def __init__(self, client: LambdaClient, find_id: Callable[[], str]) -> None:
         self._client = client
         self._find_id = find_id
 
     def is_enabled(self) -> bool:
-        """Whether it delivers messages, or is about to."""
+        """Whether the mapping delivers messages, or is about to."""
         return self.disabled_at() is None
 
     def disabled_at(self) -> float | None:
-        """Since when it has delivered nothing (epoch seconds); None while it delivers, or is about to."""
+        """Return when the mapping was disabled (epoch seconds); None if it delivers messages, or is about to."""
         mapping = self._client.get_event_source_mapping(UUID=self._find_id())
         return mapping["LastModified"].timestamp() if mapping["State"] in DISABLED_STATES else None
 
     def was_disabled_while(self, closed: State) -> bool:
-        """Whether an opening disabled it, whose state this closing has overwritten."""
+        """Whether an opening disabled the mapping at about the time when the state `closed` overwrote it."""
         disabled_at = self.disabled_at() if closed.resume else None
         return disabled_at is not None and abs(disabled_at - closed.closed_at) <= RACE_S
 
     def set_enabled(self, enabled: bool) -> None:
-        """Start or stop the delivery of messages."""
+        """Start or stop the delivery of messages. Raises botocore's errors."""
         self._client.update_event_source_mapping(UUID=self._find_id(), Enabled=enabled)
 
 
 def mapping_id(client: LambdaClient, queue_arn: str, function_name: str) -> str:
-    """The UUID of the mapping from a queue to a function; LookupError if there is none.
+    """Return the UUID of the mapping from a queue to a function. Raises LookupError if there is none.
 
-    It is looked up, because CloudFormation makes the mapping after the consumer, which so cannot have its id in a
-    variable; and by queue, because by the function's name Lambda leaves out mappings to one of its aliases.
+    The UUID cannot be in an environment variable, because CloudFormation creates the mapping after the consumer. It is
+    looked up by queue, because a list by the function's name lacks mappings to the function's aliases.
     """
     for mapping in client.list_event_source_mappings(EventSourceArn=queue_arn)["EventSourceMappings"]:
         if mapping["FunctionArn"].split(":")[6] == function_name:
@@ -149,9 +149,10 @@ def mapping_id(client: LambdaClient, queue_arn: str, function_name: str) -> str:
 
 
 class Breaker:
-    """The consumer's side: records how batches end, and opens when HubSpot is unavailable.
+    """The consumer's side of the breaker: it notes how batches end, and opens if HubSpot is unavailable.
 
-    `make_parameter` and `make_mapping` are called when it opens: their clients would take an eighth of a cold start.
+    `make_parameter` and `make_mapping` are called only when it opens: making their clients would take an eighth of a
+    cold start.
     """
 
     def __init__(
@@ -170,15 +171,16 @@ class Breaker:
         self._cooldown: tuple[float, Suspended] | None = None  # when the breaker opened, and why
 
     def cooldown_error(self) -> Suspended | None:
-        """Why a batch should be returned without a call: the breaker has just opened. None if it has not."""
+        """Return why a batch should be returned without a call, if the breaker has just opened; None if it has not."""
         if self._cooldown and is_within(COOLDOWN_S, self._cooldown[0], self._clock()):
             return self._cooldown[1]
         return None
 
     def record_batch(self, *, responded: bool, errors: Iterable[TransientError]) -> State | None:
-        """Record how a batch ended; returns the open state if that opened the breaker.
+        """Note how a batch ended. Return the open state if that opened the breaker, else None.
 
-        `responded`: HubSpot wrote or rejected a record of it. `errors`: those that HubSpot as a whole may have caused.
+        `responded`: HubSpot wrote or rejected a record of the batch. `errors` are those that an outage of HubSpot may
+        have caused.
         """
         errors = list(errors)
         suspended = next((error for error in errors if isinstance(error, Suspended)), None)
@@ -199,7 +201,7 @@ class Breaker:
         state = State("open", error.policy, str(error)[:REASON_CHARACTERS], now, now + first_pause_s(error))
         try:
             state = self._open_in_aws(state)
-        except OPENING_ERRORS as error:  # the cooldown and the messages' own delays still limit the calls
+        except OPENING_ERRORS as error:  # the cooldown and the messages' delays still limit the calls to HubSpot
             self._log("breaker_not_stored", error=aws_code(error))
         self._log("breaker_opened", policy=state.policy, reason=state.reason, openings=state.openings)
         self._wrote_since_opening = False
@@ -215,18 +217,21 @@ class Breaker:
             until = max(state.until, state.since + flapping_pause_s(openings))
             resume = mapping.is_enabled() or mapping.was_disabled_while(stored)
             state = replace(state, resume=resume, openings=openings, until=until)
-        parameter.write(state)  # first: a mapping disabled without this state would never be enabled again
+        parameter.write(state)  # first, because a mapping that is disabled without this state stays disabled
         mapping.set_enabled(False)
         return state
 
 
 def flapping_pause_s(openings: int) -> float:
-    """Seconds before the first probe, after so many openings in a row with nothing written in between."""
+    """Return the seconds before the first probe, after so many repeated openings with nothing written in between."""
     return min(LONGEST_FLAPPING_PAUSE_S, FLAPPING_PAUSE_S * 2 ** (openings - 1)) if openings else 0.0
 
 
 def first_pause_s(error: TransientError | HubSpotRejected) -> float:
-    """Seconds before the first probe: what HubSpot asked for, else none, since the governor's minute is enough."""
+    """Return the seconds before the next probe: what HubSpot asked for, 15 minutes for the daily limit, else 0.
+
+    0 is enough, because the governor runs only once a minute.
+    """
     daily = isinstance(error, Suspended) and error.policy == "daily"
     requested = error.retry_after if isinstance(error, TransientError) else None
     return requested or (DAILY_LIMIT_PAUSE_S if daily else 0.0)
@@ -235,11 +240,11 @@ def first_pause_s(error: TransientError | HubSpotRejected) -> float:
 def govern(
     parameter: BreakerParameter, mapping: EventSourceMapping, probe: Callable[[], None], now: float
 ) -> tuple[State, str]:
-    """The governor's run, once a minute: if the breaker is open and a probe is due, probe HubSpot and close it.
+    """Run the governor: if the breaker is open and a probe is due, probe HubSpot, and close the breaker if it responds.
 
-    Returns the state and what was done: `closed` (nothing, it is closed), `waiting` (no probe is due), `still_open`
-    (HubSpot is unavailable), `reopened` (the queue; the breaker is closed), or `repaired` (the mapping is enabled: the
-    state was unreadable, so nothing says why it should not be, or an opening had disabled it whose state was lost).
+    Return the state before, or as changed, and what was done: `closed` (nothing: the breaker is closed), `waiting` (no
+    probe is due), `still_open` (HubSpot is unavailable), `reopened` (the breaker was closed, the consumer enabled) or
+    `repaired` (the mapping was enabled, because the state was unreadable, or an opening's state was overwritten).
     Raises botocore's errors.
     """
     state = parameter.read()
@@ -248,7 +253,7 @@ def govern(
         parameter.write(State())
         return state, "repaired"
     if not state.is_open:
-        return state, _watched(state, mapping, now)
+        return state, _repair_lost_opening(state, mapping, now)
     if now < state.until <= now + LONGEST_PAUSE_S:
         return state, "waiting"
     try:
@@ -265,7 +270,7 @@ def govern(
     return state, "reopened"
 
 
-def _watched(closed: State, mapping: EventSourceMapping, now: float) -> str:
+def _repair_lost_opening(closed: State, mapping: EventSourceMapping, now: float) -> str:
     if not (is_within(WATCH_S, closed.closed_at, now) and mapping.was_disabled_while(closed)):
         return "closed"
     mapping.set_enabled(True)
@@ -273,7 +278,7 @@ def _watched(closed: State, mapping: EventSourceMapping, now: float) -> str:
 
 
 def _policy(error: TransientError | HubSpotRejected, state: State) -> str:
-    """Why the breaker stays open after this error; an unreadable secret says nothing new about HubSpot."""
+    """Return why the breaker stays open after this error. An unreadable secret leaves the earlier reason."""
     if isinstance(error, SecretUnavailable):
         return state.policy
     return error.policy if isinstance(error, Suspended) else "outage"

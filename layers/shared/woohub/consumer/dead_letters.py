@@ -1,4 +1,4 @@
-"""Why a message goes to the dead-letter queue, as its attributes: the reason and what to do about it."""
+"""The attributes of a dead letter: why the message was rejected, and what to do about it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from woohub.delivery.messages import ATTRIBUTE, sendable
 from woohub.errors import HubSpotProblem, HubSpotRejected, InvalidMessage, InvalidPayload, WooHubError
 
-# woohub's own categories, beside HubSpot's
+# woohub's own categories of rejections, besides HubSpot's
 FAILED, NO_ANSWER, STORE_UNKNOWN = "WOOHUB_FAILED", "NO_ANSWER", "STORE_UNKNOWN"
-ATTRIBUTE_CHARACTERS = 1000  # of one attribute at most: the body needs the rest of SQS's 1 MiB
+ATTRIBUTE_CHARACTERS = 1000  # the longest attribute; the body needs the rest of SQS's 1 MiB
 
 AFTERWARDS = "then `woohub dlq redrive MESSAGE`"
 KEY_TAKEN = (
@@ -43,7 +43,7 @@ OTHERWISE = f"see HubSpot's message; once fixed, {AFTERWARDS.removeprefix('then 
 
 
 def attributes(error: WooHubError, entity: str, attempts: int, now: float) -> dict[str, str]:
-    """The reason as message attributes, without blank ones; `now` in epoch seconds."""
+    """Return a rejection's reason as message attributes, without blank ones. `now` is in epoch seconds."""
     problem = error.problem if isinstance(error, HubSpotRejected) else HubSpotProblem(0)
     values = {
         "reason": f"{_reason(error, problem)}. What to do: {advice(error, problem)}",
@@ -59,7 +59,7 @@ def attributes(error: WooHubError, entity: str, attempts: int, now: float) -> di
 
 
 def advice(error: WooHubError, problem: HubSpotProblem) -> str:
-    """What the operator does next."""
+    """Say what the operator should do about a rejection."""
     by_error = (text for error_type, text in ADVICE_BY_ERROR.items() if isinstance(error, error_type))
     words = (problem.code, problem.category, problem.message.upper())
     by_problem = (text for sign, text in ADVICE.items() if any(sign in word for word in words))
@@ -77,7 +77,7 @@ def _reason(error: WooHubError, problem: HubSpotProblem) -> str:
 
 
 def _plain_text(message: str) -> str:
-    """HubSpot's message; of details, which it may end with as a JSON list, only their messages."""
+    """Return HubSpot's message. If it ends with details as a JSON list, only their messages are kept."""
     begin, bracket, details = message.partition("[{")
     try:
         return begin + "; ".join(str(detail["message"]) for detail in json.loads(bracket + details))
@@ -86,5 +86,5 @@ def _plain_text(message: str) -> str:
 
 
 def without_reason(values: Mapping[str, str]) -> dict[str, str]:
-    """A message's attributes as it was first sent, to redrive it with: nothing of the rejection."""
+    """Return a message's attributes without those of its rejection, to send the message again."""
     return {ATTRIBUTE: values[ATTRIBUTE]} if ATTRIBUTE in values else {}

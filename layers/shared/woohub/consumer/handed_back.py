@@ -1,4 +1,4 @@
-"""Remember which records the messages are about that were handed back to the queue: they come again."""
+"""Remember the records of messages that were handed back to the queue, and so will come again."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from woohub.sync.outcome import Outcome, Verdict
 
 
 class HandedBack:
-    """The messages that this process handed back. What a cold start forgets, reconcile reads from the store."""
+    """The records of messages that this process handed back. If a cold start forgets one, reconcile reads it again."""
 
     def __init__(self) -> None:
         self._records: dict[str, tuple[str, float]] = {}  # by message id, with the time
 
     def record_batch(self, now: float, outcomes: Iterable[Outcome]) -> None:
-        """Take in how the messages of a batch ended; `now` in seconds."""
+        """Note how the messages of a batch ended. `now` is in seconds."""
         for outcome in outcomes:
             self._records.pop(outcome.message.id, None)
             if outcome.verdict is Verdict.RETRY:

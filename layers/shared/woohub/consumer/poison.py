@@ -1,13 +1,13 @@
 """Detect poison messages: records that break every call to HubSpot they are in.
 
-By the record's own calls, a poison message looks like an outage of HubSpot. Only how the same calls end for other
-records distinguishes the two. So suspects, which broke a call recently, are synced apart from others, whose calls they
-would break, and how the calls of suspects end is ignored. The memory of this process suffices for that: a cold start
-costs the record two more attempts.
+The record's own calls alone look like an outage of HubSpot. Only the same kind of call for other records shows the
+difference. So suspects, which broke a call recently, are synced apart from other records, whose calls they would break;
+how the suspects' calls end is not counted. All this is kept in the memory of the process: after a cold start the record
+needs two more attempts.
 
-In a quiet shop no other record may need such a call. A record that has waited for days is then treated as the cause if
-it broke its call by itself and nobody else's broke. It is received again and again only if HubSpot answers the
-governor's probes: else the breaker is open. No partial outage of HubSpot is known that lasted so long.
+In a quiet shop no other record may need such a call. A record that has waited for days then counts as the cause if it
+broke its call while it was alone in it, and no other record's call broke. It is still received only if HubSpot answers
+the governor's probes, because else the breaker is open. No partial outage of HubSpot is known that lasted so long.
 """
 
 from __future__ import annotations
@@ -19,39 +19,40 @@ from woohub.clock import is_within
 from woohub.consumer.retries import MEMORY_S
 from woohub.hubspot.call_stats import CallStats
 
-MOST_BY_CHANCE = 0.01  # how likely a record's broken calls may be without the record being their cause
-LONGEST_WAIT_S = 3 * 86_400.0  # for others to need such a call; less than the ten days that messages may wait
-SUCCESSES_PER_FAILURE = 2  # batches in which the call must have succeeded, for each in which it failed
+MOST_BY_CHANCE = 0.01  # a record is the cause only if its broken calls would be less probable than this by chance
+LONGEST_WAIT_S = 3 * 86_400.0  # how long to wait for other records' calls; messages may wait ten days
+SUCCESSES_PER_FAILURE = 2  # for each batch in which the call failed, it must have succeeded in so many
 
 
 @dataclass(frozen=True)
 class _Batch:
     ended_at: float
     stats: CallStats
-    breaking: Mapping[str, str]  # records that broke a call by themselves, with its path
+    breaking: Mapping[str, str]  # the path of the call that a record broke while it was alone in it, by record
 
 
 class PoisonDetector:
-    """Remembers how the calls of the last half hour's batches ended."""
+    """Finds poison messages from how the calls of the last half hour's batches ended."""
 
     def __init__(self) -> None:
         self._batches: list[_Batch] = []
 
     def record_batch(self, now: float, stats: CallStats, breaking: Mapping[str, str]) -> None:
-        """Record how a batch's calls ended, and which records broke which call by themselves; `now` in seconds.
+        """Note how a batch's calls ended. `now` is in seconds.
 
-        Of suspects that were synced apart, `stats` are empty.
+        `breaking` has the records that broke a call while they were alone in it, with its path. For suspects, which are
+        synced apart, `stats` is empty.
         """
         self._batches = [batch for batch in self._batches if is_within(MEMORY_S, batch.ended_at, now)]
         self._batches.append(_Batch(now, stats, breaking))
 
     @property
     def suspects(self) -> Set[str]:
-        """The records that broke a call by themselves recently."""
+        """The records that recently broke a call while they were alone in it."""
         return frozenset().union(*(batch.breaking for batch in self._batches))
 
     def is_poison(self, record: str, call: str, waiting_s: float) -> bool:
-        """Whether it is the record that breaks this kind of call; `waiting_s` since its message was received."""
+        """Whether the record itself breaks this kind of call. Its message was received `waiting_s` seconds ago."""
         return self._succeeds_for_others(record, call) or (
             bool(call) and waiting_s >= LONGEST_WAIT_S and not self._breaks_for_others(record, call)
         )
@@ -60,9 +61,9 @@ class PoisonDetector:
         return any(batch.stats.broken[call] > 0 and batch.breaking.keys() != {record} for batch in self._batches)
 
     def _succeeds_for_others(self, record: str, call: str) -> bool:
-        """Whether, since the record's previous attempt, this kind of call succeeded in the batches without it.
+        """Whether this kind of call has succeeded for other records since the record's previous attempt.
 
-        And it is no chance that the record's calls broke as often as they did, since others' broke less often.
+        Other records' calls must also have broken so rarely that the record's calls cannot all have broken by chance.
         """
         attempts = [number for number, batch in enumerate(self._batches) if record in batch.breaking]
         if len(attempts) < 2:
@@ -78,7 +79,7 @@ def _goes_well(call: str, batches: Sequence[_Batch]) -> bool:
 
 
 def _chance(record: str, call: str, batches: Sequence[_Batch]) -> float:
-    """How likely it is that such a call of the record broke each time, if it breaks as others' do."""
+    """Return how probable it is that the record's calls broke each time, if they break as often as others' calls."""
     others = [batch.stats for batch in batches if record not in batch.breaking]
     broken = sum(stats.broken[call] for stats in others)
     answered = sum(stats.answered[call] for stats in others)

@@ -1,6 +1,6 @@
-"""Hand messages back to the queue: when each is tried again, and a new one in place of one received too often.
+"""Hand messages back to the queue: with a delay, or as a copy if a message has been received too often.
 
-Everything else that retries is listed in docs/architecture.md, "Where retries happen".
+docs/architecture.md, "Where retries happen", lists everything else that retries.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from woohub.sync.outcome import Message, Outcome
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-FIRST_DELAY_S, LONGEST_DELAY_S = 15.0, 900.0  # before a message is tried again, doubled with each receive
-MEMORY_S = 2 * LONGEST_DELAY_S  # how long a process remembers what it learned of messages that come again
-NOT_REACHED_DELAY_S = 5.0  # for messages the invocation had no time for
-RESEND_RECEIVES = 10  # a message that only has to wait becomes a new one; the rest up to the queue's 20 is for crashes
-LONGEST_SEND_DELAY_S = 900  # SQS's limit for a message that is sent
+FIRST_DELAY_S, LONGEST_DELAY_S = 15.0, 900.0  # before a retry; doubled with each receive
+MEMORY_S = 2 * LONGEST_DELAY_S  # how long a process remembers what it has learned about messages that come again
+NOT_REACHED_DELAY_S = 5.0  # for messages that the invocation had no time for
+RESEND_RECEIVES = 10  # a copy replaces the message then; the other receives, up to the queue's 20, are for crashes
+LONGEST_SEND_DELAY_S = 900  # SQS: the longest delay of a message that is sent
 
 
 class Retries:
-    """The messages of a queue that are to be tried again. A call to SQS that fails is logged, not raised."""
+    """Hands messages of a queue back for a retry. A failed call to SQS is logged, and raises no error."""
 
     def __init__(
         self,
@@ -49,24 +49,26 @@ class Retries:
         self._jitter = jitter
 
     def resend_if_near_limit(self, message: Message, record: SqsRecord) -> bool:
-        """Whether the message was sent again, which resets its receive count: waiting must not make a dead letter.
+        """Send a copy of a message that has been received too often. Return whether it was sent.
 
-        One that woohub cannot read waits for nothing: where the consumer cannot reject it, the queue does at its limit.
+        A copy has a new receive count, so that a message which only waits does not become a dead letter. A message that
+        woohub cannot read waits for nothing. It gets no copy: if the consumer cannot reject it, the queue will.
         """
         if message.receive_count < RESEND_RECEIVES or not isinstance(message.delivery, Delivery):
             return False
         return self._sender.send(self._queue_url, record, {}, delay_s=LONGEST_SEND_DELAY_S)
 
     def set_delays(self, retries: Sequence[tuple[Outcome, SqsRecord]]) -> None:
-        """Set when each message is tried again; without that, it would wait out the queue's visibility timeout."""
+        """Set when each message is retried. Otherwise it would be after the queue's visibility timeout."""
         delays = [(record["receiptHandle"], self._delay_s(outcome)) for outcome, record in retries]
-        failed: list[str] = []  # after a call that failed no other is begun
+        failed: list[str] = []  # after a failed call, no other is begun
         refusals: list[str] = []
-        self._concurrency.run([partial(self._hide, chunk, failed, refusals) for chunk in chunks(delays, ENTRIES)])
-        if errors := failed + refusals:  # then the visibility timeout is the delay
+        calls = [partial(self._set_delays, chunk, failed, refusals) for chunk in chunks(delays, ENTRIES)]
+        self._concurrency.run(calls)
+        if errors := failed + refusals:  # these messages wait for the visibility timeout
             self._warn("queue_call_failed", call="ChangeMessageVisibility", queue=self._queue_url, error=errors[0])
 
-    def _hide(self, delays: Sequence[tuple[str, int]], failed: list[str], refusals: list[str]) -> None:
+    def _set_delays(self, delays: Sequence[tuple[str, int]], failed: list[str], refusals: list[str]) -> None:
         entries = [
             {"Id": str(number), "ReceiptHandle": receipt, "VisibilityTimeout": delay_s}
             for number, (receipt, delay_s) in enumerate(delays)
@@ -84,7 +86,7 @@ class Retries:
 
 
 def delay(outcome: Outcome) -> float:
-    """Seconds until a message should be tried again, before jitter."""
+    """Return the seconds until a message should be retried, before jitter."""
     requested = (outcome.error.retry_after or 0.0) if isinstance(outcome.error, TransientError) else 0.0
     if isinstance(outcome.error, DeadlineExceeded):
         return max(requested, NOT_REACHED_DELAY_S)
@@ -92,5 +94,5 @@ def delay(outcome: Outcome) -> float:
 
 
 def backoff(receives: int) -> float:
-    """Seconds from a message's attempt of this number to the next, unless HubSpot asks for more."""
-    return min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** min(receives - 1, 6))  # the sixth doubling exceeds the longest
+    """Return the seconds from a message's receive of this number to the next, unless HubSpot asks for more."""
+    return min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** min(receives - 1, 6))  # six doublings exceed the longest delay

@@ -1,4 +1,4 @@
-"""Send a message once more as it came: to the dead-letter queue, or to its own queue in place of the first."""
+"""Send a copy of a message to the dead-letter queue, or to its own queue."""
 
 from __future__ import annotations
 
@@ -12,18 +12,21 @@ from woohub.delivery.messages import flat_attributes
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-SqsRecord = Mapping[str, Any]  # of a Lambda event
+SqsRecord = Mapping[str, Any]  # one of the records in a Lambda event
 
 
 class Sender:
-    """Sends messages to queues; a call that fails is logged, not raised."""
+    """Sends messages to queues. A failed call is logged, and raises no error."""
 
     def __init__(self, sqs: SQSClient, warn: Callable[..., None]) -> None:
         self._sqs = sqs
         self._warn = warn
 
     def send(self, queue_url: str, record: SqsRecord, reason: Mapping[str, str], *, delay_s: int = 0) -> bool:
-        """Send a message as it came, with the reason if there is one; False if SQS did not accept it."""
+        """Send a message with its body and metadata, and with a rejection's reason if there is one.
+
+        Return False if SQS did not accept it.
+        """
         attributes = dead_letters.without_reason(flat_attributes(record.get("messageAttributes") or {})) | dict(reason)
         try:
             self._sqs.send_message(

@@ -24,13 +24,13 @@ METRIC_OF_VERDICT = {
     Verdict.REJECTED: metrics.REJECTED,
 }
 METRIC_OF_STATUS = {401: metrics.HUBSPOT_AUTH_ERROR, 403: metrics.HUBSPOT_AUTH_ERROR, 0: metrics.HUBSPOT_NO_ANSWER}
-NOT_TRIED = (DeadlineExceeded, Suspended)  # returned to the queue without an attempt; other alarms report why
+NOT_TRIED = (DeadlineExceeded, Suspended)  # messages that wait for time or the breaker, which other alarms report
 
 
 class Telemetry:
-    """The consumer's log and metrics; `log_payloads` is the one switch that lets personal data into the log.
+    """The consumer's log and metrics. Only `log_payloads` lets personal data into the log.
 
-    Threads may use it together: Powertools' metrics cannot be, so they are added one at a time.
+    Threads may use it at the same time. A lock protects Powertools' metrics, which are not made for that.
     """
 
     def __init__(self, logger: Logger, emf: Metrics, *, log_payloads: bool) -> None:
@@ -40,27 +40,27 @@ class Telemetry:
         self._lock = Lock()
 
     def warn(self, event: str, **facts: Any) -> None:
-        """Log and count something an operator may want to fix, though the data arrived."""
+        """Log and count something that an operator may want to fix, although the data arrived."""
         self._logger.warning(event, extra=facts)
         self._count(metrics.WARNINGS)
 
     def alarm(self, event: str, **facts: Any) -> None:
-        """Log and count something an operator must know."""
+        """Log and count an opened breaker, or a failure to store its state."""
         self._logger.error(event, extra=facts)
         self._count(metrics.BREAKER_OPENED if event == "breaker_opened" else metrics.BREAKER_TROUBLE)
 
     def record_call(self, call: Call) -> None:
-        """Log and count a HubSpot call."""
+        """Log and count a call to HubSpot."""
         self._logger.info("hubspot call", extra=call.facts())
         self._count(metrics.HUBSPOT_CALLS)
-        self._count(metrics.HUBSPOT_429, int(call.status == 429))  # 0 as well: its average is the share of the calls
+        self._count(metrics.HUBSPOT_429, int(call.status == 429))  # 0, too, so that the average is the share of 429s
         if call.status in METRIC_OF_STATUS or call.status >= 500:
             self._count(METRIC_OF_STATUS.get(call.status, metrics.HUBSPOT_5XX))
         if call.daily_left is not None:
             self._add(metrics.HUBSPOT_DAILY_LEFT, MetricUnit.Percent, call.daily_left)
 
     def record_outcome(self, outcome: Outcome) -> None:
-        """Log and count what became of a delivery, and why."""
+        """Log and count the outcome of a delivery, with its reason."""
         log = self._logger.info if outcome.error is None else self._logger.warning
         log("delivery", extra=outcome.facts() | {"lag_ms": _lag_ms(outcome)})
         self._count(METRIC_OF_VERDICT[outcome.verdict])
@@ -78,7 +78,7 @@ class Telemetry:
         if outcome.verdict is Verdict.DONE:
             self._add(metrics.END_TO_END_LAG, MetricUnit.Milliseconds, age_ms)
         if outcome.verdict is Verdict.RETRY and not isinstance(outcome.error, NOT_TRIED):
-            # SQS's own age of the oldest message leaves out messages that were received three times.
+            # SQS's own metric of the oldest message's age leaves out messages that were received three times.
             self._add(metrics.RETRIED_AGE, MetricUnit.Milliseconds, age_ms)
 
     def _log_payload(self, delivery: Delivery) -> None:
@@ -98,7 +98,7 @@ def _age_ms(delivery: Delivery) -> float:
 
 
 def _lag_ms(outcome: Outcome) -> int | None:
-    """From receipt until HubSpot has it; None while it does not."""
+    """Return the milliseconds from a delivery's receipt until now if HubSpot has it; None if HubSpot does not."""
     delivery = outcome.message.delivery
     if outcome.verdict is not Verdict.DONE or not isinstance(delivery, Delivery):
         return None

@@ -1,1 +1,1 @@
-"""The reconcile function: read from the store what webhooks missed, and repair its webhooks."""
+"""The reconcile function: it reads from a store what webhooks missed, and repairs the webhooks."""

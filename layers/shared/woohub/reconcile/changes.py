@@ -1,4 +1,4 @@
-"""Queue what changed in the store since the last run: orders, orders in the trash, accounts."""
+"""Queue what has changed in the store since the last run: orders, orders in the trash, accounts."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from woohub.reconcile.watermark import OVERLAP, OrderList, OrderProgress
 from woohub.store.cursors import Cursor, Page
 from woohub.store.rows import StoreRow
 
-SURELY_BEHIND_S = 60  # a smaller difference of clocks may be the time an answer takes
-MAX_PAGES_OF_NEW_ACCOUNTS = 10  # in one run; more are an import, left to a scan
+SURELY_BEHIND_S = 60  # the time that an answer takes may explain a smaller difference of two clocks
+MAX_PAGES_OF_NEW_ACCOUNTS = 10  # in one run; so many new accounts are an import, for which all accounts are scanned
 STATUSES: dict[OrderList, str] = {"orders": "any", "trash": "trash"}
 
 
 def behind_s(run: Run) -> int:
-    """Seconds that the store's clock is behind ours."""
+    """Return the seconds by which the store's clock is behind woohub's; 0 if it is less than a minute."""
     return int(run.store.behind_s) if run.store.behind_s >= SURELY_BEHIND_S else 0
 
 
 def queue_orders(run: Run, name: OrderList) -> None:
-    """Queue the orders of this list that have changed."""
+    """Queue the changed orders of this list, and move the watermark past each page."""
     before = run.mark.progress(name)
     began = before.began or run.now()
     pages = run.store.orders(run.mark.start(name, behind_s(run)), status=STATUSES[name])
@@ -35,33 +35,33 @@ def queue_orders(run: Run, name: OrderList) -> None:
 
 
 def _reached(progress: OrderProgress, page: Page[Cursor], received_ms: int) -> str:
-    """The newest date seen, never in the future: an order dated there would hide all that changes until then."""
+    """Return the newest date read so far, but none in the future, which would hide all changes until then."""
     newest = max((row.modified_at for row in page.rows), default="")
     return max(progress.moment, min(newest, utc_from_ms(received_ms)))
 
 
 def queue_new_accounts(run: Run) -> None:
-    """Accounts made since the last run: every 15 minutes only these, since a store cannot say which changed."""
+    """Queue the accounts created since the last run. Changed ones need a scan: a store cannot list them."""
     known = run.mark.accounts
     highest = run.store.newest_customer_id() if known is None else known
     for number, (received_ms, rows) in enumerate(run.timed(run.store.newest_customers(known or 0)), 1):
-        new = rows if known is not None else _made_since(rows, shifted(run.mark.since, -OVERLAP))
+        new = rows if known is not None else _created_since(rows, shifted(run.mark.since, -OVERLAP))
         run.enqueue_rows("customers", "customer", new, received_ms)
         highest = max([highest, *(row.id for row in new)])
         if len(new) < len(rows):
             break
-        if number == MAX_PAGES_OF_NEW_ACCOUNTS:  # imported, perhaps with dates of long ago: scan all
+        if number == MAX_PAGES_OF_NEW_ACCOUNTS:  # an import, perhaps with old dates, so scan all accounts
             run.keep(run.mark.with_scan(""))
             break
     run.keep(replace(run.mark, accounts=highest))
 
 
-def _made_since(rows: tuple[StoreRow, ...], since: str) -> tuple[StoreRow, ...]:
+def _created_since(rows: tuple[StoreRow, ...], since: str) -> tuple[StoreRow, ...]:
     return tuple(row for row in rows if not row.created_at or row.created_at >= since)
 
 
 def scan_accounts(run: Run) -> None:
-    """Read all accounts to find the changed ones; a scan too long for one run continues in the next."""
+    """Read all accounts and queue the changed ones. A scan that is too long for one run continues in the next."""
     scan = run.mark.scan
     if scan is None:
         return

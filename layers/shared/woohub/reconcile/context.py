@@ -1,4 +1,4 @@
-"""What the parts of a reconcile run share: the store, the queue, the watermark and the report."""
+"""The context that the parts of a reconcile run share: store, queue, watermark and report."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 @dataclass
 class Run:
-    """One run. The watermark moves only past what the queue has accepted."""
+    """One run. Its watermark moves only past records that the queue has accepted."""
 
     store: Store
     queue: DeliveryQueue
@@ -35,13 +35,13 @@ class Run:
     report: RunReport = field(default_factory=RunReport)
 
     def keep(self, mark: Watermark) -> None:
-        """Store the watermark: what it leaves behind is on the queue."""
+        """Store a new watermark. All records before it must be on the queue."""
         if mark != self.mark:
             self.parameter.write(mark)
             self.mark = mark
 
     def timed(self, pages: Iterator[T]) -> Iterator[tuple[int, T]]:
-        """Each page with the moment before it was asked for, in epoch ms: what changes later is not in it."""
+        """Yield each page with the time just before its request, in epoch ms: later changes are not in the page."""
         while True:
             asked_ms = self.now_ms()
             page = next(pages, None)
@@ -50,30 +50,33 @@ class Run:
             yield asked_ms, page
 
     def enqueue_rows(self, counted_as: str, kind: str, rows: Iterable[StoreRow], received_ms: int) -> None:
-        """Queue orders or customers (`kind`: "order", "customer") as they were read from the store."""
+        """Queue orders or customers (`kind`: "order" or "customer") as they were read from the store.
+
+        The report counts them under `counted_as`.
+        """
         topic = TOPICS_OF_ROWS[kind]
         self.enqueue(counted_as, (self.delivery(topic, row.body, f"{kind}:{row.id}", received_ms) for row in rows))
 
     def enqueue(self, counted_as: str, deliveries: Iterable[Delivery]) -> None:
-        """Queue deliveries, and count them in the report."""
+        """Queue deliveries, and count them in the report under `counted_as`."""
         sent = self.queue.send(deliveries)
         self.report.queued[counted_as] += sent
         if sent:
             self.count(SWEEP_QUEUED, sent)
 
     def delivery(self, topic: str, body: bytes, entity: str, received_ms: int) -> Delivery:
-        """A delivery as if the store had sent it."""
+        """Return a record read from the store as a delivery."""
         source = f"{self.store.credentials.url}/"
         return Delivery(topic, body, received_ms, entity, source, ahead_s=self.store.ahead_s)
 
     def now_ms(self) -> int:
-        """Epoch milliseconds."""
+        """Return the current time in epoch milliseconds."""
         return int(self.clock() * 1000)
 
     def now(self) -> str:
-        """UTC text."""
+        """Return the current time as a UTC text."""
         return utc_from_ms(self.now_ms())
 
     def left_out(self) -> tuple[str, ...]:
-        """The records that lists are read without, such as "order:123"."""
+        """Return the records that are left out of lists, such as "order:123"."""
         return tuple(dict.fromkeys((*self.mark.unreadable, *self.store.unreadable)))

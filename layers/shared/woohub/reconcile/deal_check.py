@@ -14,7 +14,7 @@ from woohub.reconcile.context import Run
 from woohub.reconcile.watermark import DealCheck
 from woohub.store.requests import StoreUnavailable
 
-LOOKUPS_PER_STEP = 10  # orders, between two writes of the watermark
+LOOKUPS_PER_STEP = 10  # orders looked up between two writes of the watermark
 TOO_MANY = (
     "more than {limit} orders in HubSpot are unknown to the store, so nothing was changed. Is it the right store? "
     "If they were deleted on purpose: woohub reconcile --deleted all"
@@ -23,23 +23,29 @@ TOO_MANY = (
 
 @dataclass(frozen=True)
 class DeletionCheck:
-    """The check of all deals that the watermark asks for; one too long for one run continues in the next."""
+    """The check of all deals that the watermark asks for. A check that is too long for one run continues in the next.
+
+    It compares pages of HubSpot's deals with the store's lists, looks up by id the orders that the store does not list,
+    and queues the deletion of those that the store does not have.
+    """
 
     run: Run
     hubspot: HubSpot
-    mapping: Callable[[], FieldMapping]  # raises a TransientError where it cannot be read
+    mapping: Callable[[], FieldMapping]  # raises a TransientError if it cannot be read
 
     def check_deals(self) -> None:
-        """Raises PermanentError where more orders are gone than may be deleted without being asked to."""
+        """Do the check. Raises PermanentError if more orders are gone than may be deleted without confirmation."""
         try:
             self._find_suspects()
             self._delete_suspects()
         except (StoreUnavailable, DeadlineExceeded):
             raise
-        except HubSpotRejected:  # the cursor is of another portal or object, perhaps: the next night starts over
+        except (
+            HubSpotRejected
+        ):  # the cursor may be another portal's or object's: the next night starts from the beginning
             self.run.keep(replace(self.run.mark, check=None))
             raise
-        except TransientError as error:  # the breaker's trouble; the check continues another time
+        except TransientError as error:  # HubSpot is unavailable, for which the breaker has an alarm: continue later
             self.run.log("deal_check_postponed", error=str(error))
             self.run.report.failed["deal_check"] = f"postponed: {error}"
             self.run.report.stopped = self.run.report.stopped or f"deal check postponed: {error}"
@@ -57,7 +63,7 @@ class DeletionCheck:
         self.run.keep(replace(self.run.mark, check=replace(check, after=after, unlisted=tuple(unlisted))))
 
     def _look_up(self, check: DealCheck) -> None:
-        """Ask for some of the unlisted orders by id: those of a status that no plugin registers any more are there."""
+        """Look up some of the unlisted orders by id: a store does not list orders in a removed plugin's status."""
         suspects = list(check.suspects)
         batch, rest = check.unlisted[:LOOKUPS_PER_STEP], check.unlisted[LOOKUPS_PER_STEP:]
         for order_id in batch:
@@ -78,7 +84,7 @@ class DeletionCheck:
         self.run.keep(replace(self.run.mark, check=None))
 
     def _delete(self, order_ids: Iterable[int]) -> None:
-        """Queue the deletion of those that are gone indeed: not in the store in any status."""
+        """Queue the deletion of those orders that the store does not have in any status; each is looked up again."""
         for order_id in order_ids:
             received_ms = self.run.now_ms()
             if not self.run.store.has_order(order_id):

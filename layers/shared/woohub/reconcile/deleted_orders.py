@@ -1,4 +1,4 @@
-"""Find deals whose orders the store has no more: orders deleted for good, of which a store sends no event."""
+"""Find deals whose orders were deleted from the store for good, of which a store sends no event."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from woohub.mapping.mapping_file import KEY, STATUS
 from woohub.store.client import Store
 from woohub.store.payloads import TRASH
 
-DEALS_PER_PAGE = 100  # the most HubSpot gives
+DEALS_PER_PAGE = 100  # HubSpot's largest page
 
 
 def undeleted_deal_page(hubspot: HubSpot, mapping: FieldMapping, after: str) -> tuple[list[int], str | None]:
-    """The orders of one page of deals that are not in the trash yet, and the cursor of the next page (None: no more).
+    """Return the order ids of one page of deals that are not in the trash, and the next page's cursor (None: the end).
 
-    Only deals of our pipeline with a key of ours: others belong to other stores or were made by hand. HubSpot's orders
-    where the mapping has those instead.
+    Deals of other pipelines, or with keys of other stores, are left out. If the mapping has HubSpot's orders in place
+    of deals, these are read.
     """
     cursor = f"&after={quote(after)}" if after else ""
     kind, mapping = ("deals", mapping) if mapping.has_deals or not mapping.orders else ("orders", mapping.orders)
@@ -31,15 +31,15 @@ def undeleted_deal_page(hubspot: HubSpot, mapping: FieldMapping, after: str) -> 
 
 
 def missing_in_store(store: Store, order_ids: list[int]) -> list[int]:
-    """Those that the store does not list, in the trash or out of it.
+    """Return the orders that the store does not list, neither in the trash nor outside.
 
-    Among them are drafts, and orders whose status was a plugin's that is gone: ask for each by its id.
+    They may still exist, as drafts or in a removed plugin's status, so look up each by its id.
     """
     listed = store.orders_by_id(order_ids)
     return [order_id for order_id in order_ids if order_id not in listed and not store.leaves_out("order", order_id)]
 
 
 def _order_id(deal: Record, mapping: FieldMapping) -> int:
-    """The order of a deal that is ours and not in the trash; 0 for any other."""
+    """Return the order id of a deal; 0 if the deal is in the trash, or is not this store's."""
     live = deal.properties.get(STATUS) != TRASH and mapping.pipeline.holds(deal.properties)
     return mapping.order_id(deal.properties.get(mapping.key_property) or "") if live else 0

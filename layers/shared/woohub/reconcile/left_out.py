@@ -1,4 +1,4 @@
-"""Records that the store could not show: ask for them again, and report them."""
+"""Retry and report the records that the store could not show."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from woohub.metrics import STORE_RECORD_UNREADABLE
 from woohub.reconcile.context import TOPICS_OF_ROWS, Run
 from woohub.store.requests import StoreUnavailable
 
-MAX_RETRIES_PER_RUN = 3  # records that could not be read: each may take until its time-out
+MAX_RETRIES_PER_RUN = 3  # so few, because each of them may take until its time-out
 NOT_ASKED_AGAIN = "not asked for again in this run"
 
 
 def retry_unreadable(run: Run) -> None:
-    """Ask again for some records that could not be read before: their dates are past the watermark."""
+    """Ask again for some records that could not be read: the watermark has passed them, so nothing else reads them."""
     for name in run.mark.unreadable[:MAX_RETRIES_PER_RUN]:
         received_ms, others = run.now_ms(), tuple(other for other in run.mark.unreadable if other != name)
         try:
@@ -31,7 +31,7 @@ def retry_unreadable(run: Run) -> None:
 
 
 def report_unreadable(run: Run) -> None:
-    """Name what was left out, and remember it: it may become readable without a new date."""
+    """Report the records that were left out, and keep their names: they may become readable without a new date."""
     run.keep(replace(run.mark, unreadable=run.left_out()))
     reasons = run.store.unreadable | run.report.unreadable
     run.report.unreadable = {name: reasons.get(name, NOT_ASKED_AGAIN) for name in run.mark.unreadable}

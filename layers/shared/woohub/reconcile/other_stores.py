@@ -1,4 +1,4 @@
-"""Start the runs of the other stores: each in an invocation of its own, so that no store waits for another."""
+"""Start the runs of further stores, each in its own invocation, so that no store waits for another."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from woohub.aws_errors import AWS_ERRORS
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
-SCHEDULE = "aws.events"  # the source that EventBridge names in a schedule's event
-RUNS_AT_ONCE = 5  # nightly checks within an hour that HubSpot's budget has room for: see hubspot_share
+SCHEDULE = "aws.events"  # the `source` of a schedule's event
+RUNS_AT_ONCE = 5  # how many stores share an hour for their nightly work, and so HubSpot's budget
 
 
 def is_scheduled(event: object) -> bool:
-    """Whether the schedule asked for this run, which is for all stores, and not a person, who names one."""
+    """Whether the schedule started this run, which then is for all stores. A person's run is for one store."""
     return isinstance(event, dict) and event.get("source") == SCHEDULE
 
 
 def start(client: LambdaClient, function: str, stores: Iterable[str], log: Callable[..., Any]) -> int:
-    """Let the function run once for each store, and do not wait; returns how many runs could not be started."""
+    """Invoke the function once for each store without waiting. Return how many invocations failed."""
     failed = 0
     for store in stores:
         try:
@@ -33,10 +33,10 @@ def start(client: LambdaClient, function: str, stores: Iterable[str], log: Calla
 
 
 def night_hour(first: int, number: int) -> int:
-    """The hour (UTC) of the nightly work of the store of this number (0: the first): five stores share an hour."""
+    """Return the hour (UTC) of the nightly work of the store of this number (0: the first). Five share an hour."""
     return (first + number // RUNS_AT_ONCE) % 24
 
 
 def hubspot_share(whole: int, stores: int) -> int:
-    """HubSpot requests per 10 seconds for each of so many stores' runs, which share what reconcile may use."""
+    """Return each run's share of the requests per 10 seconds that all stores' runs may make."""
     return max(1, whole // min(stores, RUNS_AT_ONCE))

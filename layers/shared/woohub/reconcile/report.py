@@ -9,17 +9,17 @@ from typing import Any
 
 @dataclass
 class RunReport:
-    """What a run did. `complete`: everything asked for is on the queue; else the next run continues."""
+    """What a run did. If it is not `complete`, something is not on the queue yet, and the next run continues."""
 
     queued: Counter[str] = field(default_factory=Counter)  # orders, trash, customers, deleted
     webhooks: list[str] = field(default_factory=list)  # "disabled order.updated: repaired"
     complete: bool = False
-    stopped: str = ""  # "out of time: …", or why the first part that failed did
-    failed: dict[str, str] = field(default_factory=dict)  # part of the run → why it failed; the other parts were done
+    stopped: str = ""  # "out of time: …", or why the first failed part failed
+    failed: dict[str, str] = field(default_factory=dict)  # failed part of the run → why it failed
     unreadable: dict[str, str] = field(default_factory=dict)  # "order:123" → why it was left out
 
     def facts(self) -> dict[str, Any]:
-        """For the log and the caller."""
+        """Return the report as JSON values, for the log and the caller."""
         return {
             "queued": dict(self.queued),
             "webhooks": self.webhooks,

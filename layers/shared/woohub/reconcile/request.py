@@ -1,4 +1,4 @@
-"""What a reconcile run may be asked for: the event of the function."""
+"""The event of the reconcile function: what a run may be asked for."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ DELETED = ("", "check", "all")
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What a run is asked for beyond continuing where the last one stopped.
+    """What a run is asked for, besides continuing where the last one stopped.
 
-    `since`: read everything changed since that moment once more. `customers`: "changed" or "all" scans all accounts
-    now. `deleted`: "check" looks for orders deleted for good now, "all" even if they are many. `store` is the one
-    to read.
+    `since`: read everything changed since that date again. `customers`: scan all accounts now, and queue those
+    "changed" or "all". `deleted`: look for orders deleted for good now, with the usual limit ("check") or without
+    ("all"). `store` is the name of the store to read.
     """
 
     since: str = ""
@@ -28,7 +28,7 @@ class RunRequest:
 
     @classmethod
     def from_event(cls, event: object) -> RunRequest:
-        """From an event; a schedule's asks for nothing. InvalidPayload names what is wrong."""
+        """Read an event; a schedule's event asks for nothing. Raises InvalidPayload, which names what is wrong."""
         asked = event if isinstance(event, dict) else {}
         since, customers, deleted = (str(asked.get(name) or "") for name in ("since", "customers", "deleted"))
         if customers not in CUSTOMERS or deleted not in DELETED:

@@ -1,8 +1,9 @@
-"""Bring to the queue what webhooks missed: read from the store what changed, and repair its webhooks.
+"""Queue what webhooks missed: read changes from the store, and repair its webhooks.
 
-A run continues where the last one stopped. The watermark moves only past what the queue has accepted, and it is made of
-the store's own dates: whatever happened while a webhook was disabled, or deliveries were lost, is dated later than the
-watermark, and so is read by the next run. The same order may be queued twice; the version guard makes that harmless.
+A run continues where the last one stopped. The watermark moves only past what the queue has accepted, and consists of
+the store's own dates. So everything that happened while a webhook was disabled, or while deliveries were lost, is dated
+later than the watermark, and the next run reads it. The same order may be queued twice, which the versions make
+harmless.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from woohub.reconcile.webhook_repair import WebhookConfig, repair_webhooks
 from woohub.store.client import Store
 from woohub.store.requests import StoreRefused, StoreUnavailable
 
-SHARE_OF_TIME = 0.8  # of an invocation; the rest is for the last page and for logs
+SHARE_OF_TIME = 0.8  # how much of an invocation a run may use; the rest is for the last page and for logs
 REASON_UNAVAILABLE = "store unavailable"
 REPAIR_WATERMARK = (
     "nothing is reconciled until this is repaired: correct the SSM parameter {name} at the place named, or set it to "
@@ -39,11 +40,11 @@ REPAIR_WATERMARK = (
 
 
 class _StoreDown(Exception):
-    """No other part of the run would get further."""
+    """The store does not respond at all, so no other part of the run can succeed."""
 
 
 class Reconcile:
-    """What the reconcile function does. `count(metric, value)` and `log(event, **fields)` report on it."""
+    """Does the runs of one store. `count(metric, value)` and `log(event, **fields)` report on them."""
 
     def __init__(
         self,
@@ -71,7 +72,7 @@ class Reconcile:
         self._night_hour = night_hour
 
     def run(self, request: RunRequest = ROUTINE) -> RunReport:
-        """Do what is due within the time; raises botocore's errors, nothing else."""
+        """Do what is due, as far as the time allows, and return a report. Raises only botocore's errors."""
         try:
             mark = self._begin(request)
         except InvalidParameter as error:
@@ -84,13 +85,13 @@ class Reconcile:
         except DeadlineExceeded as error:
             parts.stopped("out of time", error)
         except _StoreDown:
-            pass  # the part that met it has reported why
+            pass  # the part that found out has reported it
         report_unreadable(run)
         run.report.complete = not run.report.stopped
         return run.report
 
     def _begin(self, request: RunRequest) -> Watermark:
-        """The watermark with the work that is due, stored at once: what was asked for outlives this run."""
+        """Add the work that is due to the watermark, and store it at once: later runs do what this one cannot."""
         stored, tonight = self._parameter.read(), self._tonight()
         mark = Watermark.beginning(stored, tonight) if isinstance(stored, str) else stored
         mark = mark.of_site(site(self._store.credentials.url)).with_request(request, tonight)
@@ -103,7 +104,7 @@ class Reconcile:
         return (now - timedelta(hours=self._night_hour)).date().isoformat()
 
     def _watermark_unreadable(self, error: InvalidParameter) -> RunReport:
-        """The report of a run that cannot know where to continue; beginning now instead would skip changes."""
+        """Return the report of a run that does not know where to continue. Starting from now would skip changes."""
         to_do = REPAIR_WATERMARK.format(name=self._parameter.name)
         self._count(SWEEP_FAILED, 1)
         self._log("watermark_unreadable", error=str(error), to_do=to_do)
@@ -112,7 +113,7 @@ class Reconcile:
 
 
 class _Parts:
-    """The parts of a run. A part that fails is reported, and the others are done."""
+    """The parts of a run. If a part fails, that is reported, and the other parts are done."""
 
     def __init__(self, run: Run, webhooks: WebhookConfig, deletions: DeletionCheck) -> None:
         self._run = run
@@ -120,7 +121,7 @@ class _Parts:
         self._deletions = deletions
 
     def do_all(self) -> None:
-        """Raises DeadlineExceeded, and _StoreDown where no part would get further."""
+        """Do all parts. Raises DeadlineExceeded, and _StoreDown if no other part can succeed."""
         run, began = self._run, self._run.now()
         self._do("webhooks", lambda: repair_webhooks(run, self._webhooks))
         self._read_clock()
@@ -135,16 +136,16 @@ class _Parts:
             run.count(SWEEP_ALIVE, 1)
         self._do("scan", lambda: changes.scan_accounts(run))
         self._do("deal_check", self._deletions.check_deals)
-        with suppress(DeadlineExceeded):  # nothing is lost: they are remembered
+        with suppress(DeadlineExceeded):  # nothing is lost, because the watermark keeps their names
             self._do("unreadable", lambda: retry_unreadable(run))
 
     def _read_clock(self) -> None:
-        """Have the store's clock from an answer, also where its webhooks are not read."""
+        """Read the store's clock from an answer, if no webhooks were read, whose answers show it as well."""
         if not self._webhooks.url:
             self._run.store.can_list("orders")
 
     def _do(self, name: str, part: Callable[[], None]) -> bool:
-        """Do a part of the run; whether it succeeded."""
+        """Do a part of the run. Return whether it succeeded."""
         try:
             part()
             return True
@@ -177,6 +178,6 @@ class _Parts:
     def stopped(self, reason: str, error: Exception, part: str = "") -> None:
         """Report why the run is not complete."""
         report = self._run.report
-        if not report.stopped or isinstance(error, DeadlineExceeded):  # the command line runs it again for that
+        if not report.stopped or isinstance(error, DeadlineExceeded):  # `woohub reconcile` then starts another run
             report.stopped = f"{reason}: {error}"
         self._run.log("sweep_stopped", reason=reason, error=str(error), part=part)

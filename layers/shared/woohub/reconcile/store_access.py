@@ -1,4 +1,4 @@
-"""What belongs to one store: its address and REST key, the secret its webhooks sign with, its watermark."""
+"""One store's address and REST key, webhook secret and watermark."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StoreAccess:
-    """What one store's runs need; kept from run to run, because Secrets Manager may not respond."""
+    """The secrets and the watermark of one store. Kept from run to run, because Secrets Manager may not respond."""
 
     store: str
-    secret: Secret  # with its address and key
+    secret: Secret  # the store's address and key
     webhook_secret: Secret
     parameter: WatermarkParameter
 
@@ -32,8 +32,11 @@ class StoreAccess:
     def of(
         cls, store: str, settings: ReconcileSettings, secrets_manager: SecretsManagerClient, ssm: SSMClient
     ) -> StoreAccess:
-        """By the store's name; a store without a run so far has no watermark yet, except the first."""
-        # Read each time: runs are few, and one must not use a store or key that was replaced.
+        """Find a store's secrets and watermark by its name.
+
+        The first store's watermark is created by the template, a further store's by its first run.
+        """
+        # Secrets are read for each run: runs are few, and must not use a store or key that was replaced.
         secret = partial(Secret, secrets_manager, max_age_s=0)
         if store == FIRST:
             parameter = WatermarkParameter(ssm, settings.watermark_parameter)
@@ -44,11 +47,11 @@ class StoreAccess:
         return cls(store, own, of_webhooks, parameter)
 
     def credentials(self) -> StoreCredentials | None:
-        """The store's address and key as they are now; None while none are stored."""
+        """Read the store's address and key; None if none are stored."""
         return StoreCredentials.from_secret(self.secret.text())
 
     def webhooks(self, settings: ReconcileSettings) -> WebhookConfig:
-        """How the store's webhooks should be."""
+        """Return how the store's webhooks should be."""
         return WebhookConfig(
             stack=settings.powertools_service_name,
             url=settings.webhook_url and stores.webhook_url(settings.webhook_url, self.store),

@@ -1,4 +1,4 @@
-"""The runs of a stack's stores: one in an invocation. The schedule's is the first store's, and starts the others."""
+"""The runs of a stack's stores, one in each invocation. The schedule's run is the first store's, and starts others."""
 
 from __future__ import annotations
 
@@ -27,15 +27,16 @@ REPAIR_ACCESS = (
     "nothing is reconciled: the secret with the store's access is no JSON with url, consumer_key and consumer_secret: "
     "run `woohub setup`; or it was deleted: `aws secretsmanager restore-secret` brings it back"
 )
-HUBSPOT_REQUESTS_PER_10_SECONDS = 5  # of all stores, in addition to the consumer's: the nightly check is in no hurry
+HUBSPOT_REQUESTS_PER_10_SECONDS = 5  # of all stores' runs, in addition to the consumer's: nightly checks may be slow
 
 
 @dataclass
 class StoreRuns:
-    """What the reconcile function does. The callables make what a run needs, by the name of its store.
+    """Does the reconcile function's invocations.
 
-    `open_store` has the store's access and the style in which its host took calls last; `hubspot` the requests that a
-    run may make in ten seconds; `start` starts runs of further stores, and returns how many it could not start.
+    `access` and `queue` get the name of a store. `open_store` gets a store's access and credentials, and the style in
+    which its host accepted calls last. `hubspot` gets the number of requests that a run may make in ten seconds.
+    `start` starts the runs of further stores, and returns how many it could not start.
     """
 
     settings: ReconcileSettings
@@ -46,13 +47,13 @@ class StoreRuns:
     queue: Callable[[str], DeliveryQueue]
     hubspot: Callable[[int], HubSpot]
     start: Callable[[Sequence[str]], int]
-    styles: dict[StoreCredentials, RequestStyle] = field(default_factory=dict)  # as far as this process knows
+    styles: dict[StoreCredentials, RequestStyle] = field(default_factory=dict)  # that this process has found out
 
     def run(self, event: object) -> dict[str, Any]:
-        """One run, as `woohub.reconcile.request` describes what the event may ask for; returns its report."""
+        """Do the run that the event asks for (see `woohub.reconcile.request`), and return its report."""
         if self.settings.detailed_metrics:
             with self.telemetry.of(FIRST) as counter:
-                counter.add(SWEEP_STARTED)  # of all stores
+                counter.add(SWEEP_STARTED)  # for all stores in one sum
         request, stores = RunRequest.from_event(event), self._stores()
         with self.telemetry.of(request.store) as counter:
             if other_stores.is_scheduled(event):
@@ -60,14 +61,14 @@ class StoreRuns:
             return self._run(request, stores, counter)
 
     def mapping(self, store: str) -> FieldMapping:
-        """The store's mapping in force; ConfigurationUnreadable, StoreUnknown."""
+        """Return the store's mapping in force. Raises ConfigurationUnreadable or StoreUnknown."""
         mappings = self.configuration.current([store]).mappings
         if store not in mappings:
             raise StoreUnknown(store)
         return mappings[store]
 
     def _stores(self) -> list[str]:
-        """The first store and, as far as the configuration can be read, the others."""
+        """Return the names of all stores, or only the first one's if the configuration cannot be read."""
         try:
             return [FIRST, *sorted(self.configuration.current().stores)]
         except ConfigurationUnreadable as error:
@@ -75,7 +76,7 @@ class StoreRuns:
             return [FIRST]
 
     def _start(self, stores: Sequence[str], counter: Counter) -> None:
-        """Start the runs of the further stores; where that fails, the first store's run continues."""
+        """Start the runs of the further stores. If that fails, the first store's run continues all the same."""
         if stores and (failed := self.start(stores)):
             counter.add(SWEEP_FAILED, failed)
 
@@ -88,7 +89,7 @@ class StoreRuns:
         store = self.open_store(access, credentials, self.styles.get(credentials, USUAL_STYLE))
         facts = self._reconcile(access, store, stores, counter).run(request).facts()
         if facts["failed"]:
-            self.styles.pop(store.credentials, None)  # its host may take calls in another way: the next run finds out
+            self.styles.pop(store.credentials, None)  # the host may accept another style now: the next run finds out
         else:
             self.styles[store.credentials] = store.style
         self.telemetry.record_run(facts)
@@ -110,7 +111,7 @@ class StoreRuns:
         )
 
     def _without_credentials(self, store: str, access: str, counter: Counter) -> dict[str, Any]:
-        """Report why nothing is reconciled: no access is stored yet, or somebody has damaged it, which is a failure."""
+        """Report why nothing is reconciled: no access is stored yet, or it is damaged, which is a failure."""
         if is_unset(access):
             text = "no access to the store is set, so nothing is reconciled: run `woohub setup`"
             self.telemetry.say_once(text, store)

@@ -14,7 +14,10 @@ from woohub.metrics import COUNTED_APART
 
 
 class Counter:
-    """Counts a run's metrics: by store where it is not the first, and in the stack's sums unless counted apart."""
+    """Counts the metrics of one store's run.
+
+    A further store's metrics are counted by store, and also in the stack's sums unless they are in COUNTED_APART.
+    """
 
     def __init__(self, store: str, emf: Metrics) -> None:
         self._emf = emf
@@ -30,22 +33,22 @@ class Counter:
             self._emf.add_metric(name=name, unit=MetricUnit.Count, value=value)
 
     def write(self) -> None:
-        """Write the store's metrics to the log; the stack's are written when the invocation ends."""
+        """Write a further store's metrics to the log. The stack's metrics are written when the invocation ends."""
         if self._of_store:
             self._of_store.flush_metrics()
 
 
 class Telemetry:
-    """The log, in which the lines of a further store's run name the store, and the metrics."""
+    """The log and the metrics. Log lines of a further store's run name the store."""
 
     def __init__(self, logger: Logger, emf: Metrics) -> None:
         self._logger = logger
         self._emf = emf
-        self._said: set[tuple[str, str]] = set()
+        self._logged_once: set[tuple[str, str]] = set()  # text and store
 
     @contextmanager
     def of(self, store: str) -> Iterator[Counter]:
-        """Log and count for one store's run."""
+        """Log and count for one store's run inside the `with` block."""
         counter = Counter(store, self._emf)
         if store:
             self._logger.append_keys(store=store)
@@ -60,23 +63,23 @@ class Telemetry:
         self._logger.info("store call", extra=call.facts())
 
     def record_wait(self, seconds: float, reason: str) -> None:
-        """Log a wait for a store that is unavailable."""
+        """Log a wait for a failing store."""
         self._logger.warning("waiting for the store", extra={"seconds": round(seconds), "error": reason})
 
     def record_run(self, facts: dict[str, Any]) -> None:
-        """Log what a run did."""
+        """Log the report of a run."""
         self._logger.info("reconciled", extra=facts)
 
     def say_once(self, text: str, store: str) -> None:
-        """Log a line once per cold start and store."""
-        if (text, store) not in self._said:
-            self._said.add((text, store))
+        """Log a text once for each cold start and store."""
+        if (text, store) not in self._logged_once:
+            self._logged_once.add((text, store))
             self._logger.info(text)
 
     def warn(self, event: str, **fields: Any) -> None:
-        """Log what an operator may want to know."""
+        """Log something that an operator may want to know."""
         self._logger.warning(event, **fields)
 
     def alarm(self, event: str, **fields: Any) -> None:
-        """Log what an operator must know."""
+        """Log something that an operator must know."""
         self._logger.error(event, **fields)

@@ -1,4 +1,4 @@
-"""How far reconcile has come: one SSM parameter, JSON that people may read and edit."""
+"""The watermark: how far a store has been read. It is JSON in an SSM parameter, which people may read and edit."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from woohub.store.cursors import FIRST, ByDate, ByOffset, Count, Cursor, Date, D
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
-START = "{}"  # in template.yaml
-OVERLAP = timedelta(minutes=10)  # a store's writes become visible some time after the date they carry
-CUSTOMER_OVERLAP = timedelta(days=1)  # accounts are compared with our clock: the store's may be far off
-MAX_DELETIONS_UNCONFIRMED = 25  # more orders gone since the last check: rather another store than a deletion
+START = "{}"  # the parameter's value in template.yaml
+OVERLAP = timedelta(minutes=10)  # so long a store's writes may become visible after the date that they carry
+CUSTOMER_OVERLAP = timedelta(days=1)  # larger, because accounts' dates are compared with woohub's clock
+MAX_DELETIONS_UNCONFIRMED = 25  # if more orders are gone, it probably is another store, and people must confirm it
 
 
 def _dated(cursor: Cursor) -> Cursor:
@@ -30,35 +30,35 @@ def _dated(cursor: Cursor) -> Cursor:
     return cursor
 
 
-OrderList = Literal["orders", "trash"]  # the two lists of orders: the trash must be asked for by itself
+OrderList = Literal["orders", "trash"]  # two lists, because no list of a store includes both
 Id = Annotated[int, Field(ge=1)]
 OrderCursor = Annotated[Cursor, AfterValidator(_dated)]
-Night = Annotated[str, AfterValidator(lambda text: text and valid_date(text) and text)]  # kept as it was written
+Night = Annotated[str, AfterValidator(lambda text: text and valid_date(text) and text)]  # a date, not converted
 RecordName = Annotated[str, Field(pattern=r"^(order|customer|webhook):[1-9][0-9]{0,18}$")]
 
 
 @dataclass(frozen=True)
 class OrderProgress:
-    """Orders dated before `moment` are on the queue.
+    """How far a list of orders has been read: orders dated before `moment` are on the queue.
 
-    A store's writes become visible some time after the date they carry, so the last minutes are read again, but not
-    what is dated before `settled`: that was read late enough. Reading that ran out of time continues at `resume`.
+    A store's writes become visible some time after the date that they carry, so the last minutes are read again. Orders
+    dated before `settled` were read late enough, and are not. A reading that ran out of time continues at `resume`.
     """
 
     moment: Date
-    settled: DateOrEmpty = ""  # by our clock or the store's, whichever is behind; it never leads past `moment`
+    settled: DateOrEmpty = ""  # by woohub's clock or the store's, whichever is behind
     resume: OrderCursor | None = None
-    began: DateOrEmpty = ""  # when the reading under way did, by our clock
+    began: DateOrEmpty = ""  # when a reading that is not finished began, by woohub's clock
 
     def start(self) -> Cursor:
-        """Where to begin reading: a little before `moment`, except for what was read late enough."""
+        """Return where to begin reading: at `resume`, or ten minutes before `moment`, but not before `settled`."""
         if self.resume:
             return self.resume
         settled = min(self.settled, shifted(self.moment, timedelta(seconds=1)))
         return ByDate(max(settled, shifted(self.moment, -OVERLAP)))
 
     def rewound(self, since: str) -> OrderProgress:
-        """At an earlier moment, never at a later one: that would skip orders still to be read."""
+        """Return the progress moved back to `since`; unchanged if it is not that far, so that nothing is skipped."""
         if self.moment < since:
             return self
         return OrderProgress(min(since, self.resume.moment) if self.resume else since)
@@ -66,7 +66,10 @@ class OrderProgress:
 
 @dataclass(frozen=True)
 class Scan:
-    """A running scan of all customers: those changed since then are queued. `began` is by our clock."""
+    """A scan of all customers that is not finished. Those changed since `changed_since` ("": all) are queued.
+
+    `position` is where to continue; `began` is the scan's start by woohub's clock.
+    """
 
     position: ByOffset
     changed_since: DateOrEmpty
@@ -75,11 +78,11 @@ class Scan:
 
 @dataclass(frozen=True)
 class DealCheck:
-    """A running check of all deals for orders the store has no more; `after` is HubSpot's cursor, None at the end.
+    """A check of all deals for deleted orders that is not finished. `after` is HubSpot's cursor, None at the end.
 
-    `unlisted` are orders of the last page that the store does not list, still to be looked up by id: it lists no order
-    whose status was a plugin's that is gone. `suspects` are those it does not know by id either, to be confirmed at the
-    end, at most `limit`; without a limit they are deleted at once.
+    `unlisted` are orders of the last page that the store does not list. They are still to be looked up by id, because a
+    store does not list orders in a removed plugin's status. `suspects` are those that the store does not have by id
+    either. They are confirmed at the end, if they are at most `limit`; without a limit they are deleted at once.
     """
 
     after: str | None = ""
@@ -90,31 +93,35 @@ class DealCheck:
 
 @dataclass(frozen=True)
 class Watermark:
-    """All before is on the queue. Moments are UTC, `YYYY-MM-DDTHH:MM:SS`, and dates of the store's, not of a clock."""
+    """How far a store has been read: all changes before are on the queue.
+
+    Dates are in UTC, `YYYY-MM-DDTHH:MM:SS`. They are the store's own dates, unless they are said to be by woohub's
+    clock.
+    """
 
     orders: OrderProgress
     trash: OrderProgress
-    accounts: Count | None  # the highest customer id seen; None: not known yet, go by `since`
-    since: Date  # where it all began
+    accounts: Count | None  # the highest customer id read; None: not known yet, so `since` decides
+    since: Date  # when the store was read for the first time
     scanned: Date  # customers changed before this have been queued
     scan: Scan | None = None
     check: DealCheck | None = None
     night: Night = ""  # the date for which the nightly work was begun
-    completed: DateOrEmpty = ""  # when the last run that got through all changes began, by our clock
-    behind: Seconds = 0  # that the store's clock was behind ours in the last run
-    unreadable: tuple[RecordName, ...] = ()  # such as "order:123", left out of lists until the store can show them
-    site: str = ""  # of the store that all this is about; "": not known
+    completed: DateOrEmpty = ""  # when the last run that read all changes began, by woohub's clock
+    behind: Seconds = 0  # by which the store's clock was behind woohub's in the last run
+    unreadable: tuple[RecordName, ...] = ()  # records left out of lists until the store can show them
+    site: str = ""  # the store's address in canonical form; "": not known
 
     @classmethod
     def beginning(cls, since: str, night: str) -> Watermark:
-        """Where to start without a past."""
+        """Return the watermark of a store that was never read, and is to be read from `since` on."""
         return cls(OrderProgress(since), OrderProgress(since), None, since, since, night=night)
 
     def of_site(self, site: str) -> Watermark:
-        """As it is for the store at this address, which may have been another one's so far.
+        """Return the watermark for the store at this address; it starts again if it was another address's before.
 
-        Another store has other ids and another list of accounts, so it is read again, from the earliest moment up to
-        which anything was read: if it is the same shop at another address, nothing of it is skipped.
+        Another store has other ids and other accounts. It is read from the earliest date up to which everything was
+        read, so that nothing is skipped if it is the same shop at another address.
         """
         if self.site in ("", site):
             return replace(self, site=site)
@@ -124,17 +131,17 @@ class Watermark:
         return replace(restarted, scan=Scan(FIRST, self.scan.changed_since)) if self.scan else restarted
 
     def progress(self, name: OrderList) -> OrderProgress:
-        """How far this list of orders has been read."""
+        """Return how far this list of orders has been read."""
         return self.orders if name == "orders" else self.trash
 
     def with_progress(self, name: OrderList, progress: OrderProgress) -> Watermark:
-        """With another progress of this list."""
+        """Return the watermark with a new progress of this list."""
         return replace(self, orders=progress) if name == "orders" else replace(self, trash=progress)
 
     def start(self, name: OrderList, behind_s: int) -> Cursor:
-        """Where to begin reading this list, if the store's clock is so many seconds behind ours.
+        """Return where to begin reading this list, if the store's clock is `behind_s` seconds behind woohub's.
 
-        A clock that stepped back dates changes before what was reached already.
+        After a clock was set back, changes may be dated before what was read already.
         """
         progress, behind_s = self.progress(name), max(behind_s, self.behind)
         if progress.resume or not behind_s:
@@ -143,7 +150,7 @@ class Watermark:
         return ByDate(min(progress.start().moment, since_last_run))
 
     def with_request(self, request: RunRequest, night: str) -> Watermark:
-        """With what the request, or a new night, adds to continuing: going back, a scan, a check."""
+        """Return the watermark with the work that a request or a new night adds: going back, a scan, a check."""
         mark, nightly = replace(self, night=night), self.night != night
         if request.since:
             mark = mark.rewound(request.since)
@@ -155,12 +162,15 @@ class Watermark:
         return mark
 
     def rewound(self, since: str) -> Watermark:
-        """At an earlier moment, if that is earlier."""
+        """Return the watermark moved back to `since`, as far as it is later, with a scan of the accounts since then."""
         mark = replace(self, orders=self.orders.rewound(since), trash=self.trash.rewound(since))
         return mark.with_scan(since)
 
     def with_scan(self, since: str) -> Watermark:
-        """With a scan from the start, of all that changed since then ("": all); also of what a running one is for."""
+        """Return the watermark with a new scan of the accounts changed since `since` ("": all).
+
+        The new scan replaces one that is not finished, and covers its changes as well.
+        """
         changed_since = shifted(since, -CUSTOMER_OVERLAP) if since else ""
         earliest = min(changed_since, self.scan.changed_since) if self.scan else changed_since
         return replace(self, scan=Scan(FIRST, earliest))
@@ -175,12 +185,12 @@ class WatermarkParameter:
     def __init__(self, ssm: SSMClient, name: str, *, make_missing: bool = False) -> None:
         self._ssm = ssm
         self.name = name
-        self._make_missing = make_missing  # that of a further store is no resource of the stack's
+        self._make_missing = make_missing  # True for a further store, whose parameter the template does not create
 
     def read(self) -> Watermark | str:
-        """The watermark; while there is none yet, the moment the parameter was made: that of the deployment.
+        """Return the watermark, or the date of the parameter's creation if the store was never read.
 
-        InvalidParameter names what cannot be read.
+        Raises InvalidParameter, which names what cannot be read.
         """
         if self._make_missing:
             self._make()
@@ -188,21 +198,21 @@ class WatermarkParameter:
         return whole_seconds(version.written_at.isoformat()) if version.value.strip() == START else read(version.value)
 
     def _make(self) -> None:
-        """The start, where there is no parameter yet: the store is read from now on."""
+        """Create the parameter if there is none. The store is then read from now on."""
         with suppress(self._ssm.exceptions.ParameterAlreadyExists):
             self._ssm.put_parameter(Name=self.name, Value=START, Type="String", Overwrite=False)
         self._make_missing = False
 
     def write(self, watermark: Watermark) -> None:
-        """Store it."""
+        """Store the watermark."""
         self._ssm.put_parameter(Name=self.name, Value=text(watermark), Type="String", Overwrite=True)
 
 
 def read(value: str) -> Watermark:
-    """From JSON. InvalidParameter: falling back to the present instead would silently skip changes."""
+    """Read a watermark's JSON. Raises InvalidParameter: starting from now instead would silently skip changes."""
     return read_edited(_ADAPTER, value, "the watermark parameter cannot be read")
 
 
 def text(watermark: Watermark) -> str:
-    """As JSON, without what is not set."""
+    """Return a watermark as JSON, without default values."""
     return _ADAPTER.dump_json(watermark, exclude_defaults=True).decode()

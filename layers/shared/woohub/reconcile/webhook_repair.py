@@ -1,4 +1,4 @@
-"""Repair the store's webhooks, which a store disables without a word."""
+"""Repair the store's webhooks, which a store disables without notice."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NOTES: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class WebhookConfig:
-    """What is needed to repair the store's webhooks; without `url` they are left alone."""
+    """How the store's webhooks should be. If `url` is empty, they are not checked."""
 
     stack: str
     url: str
@@ -34,12 +34,12 @@ class WebhookConfig:
 
 
 def repair_webhooks(run: Run, config: WebhookConfig) -> None:
-    """Repair what can be repaired, before orders are read: so no change falls between both."""
+    """Find and repair problems of the webhooks. Done before orders are read, so that no change is missed in between."""
     if not config.url:
         return
     try:
         problems = subscriptions.find_problems(run.store.webhooks(), stack=config.stack, url=config.url)
-    except (StoreRefused, StoreUnavailable) as error:  # orders may be open to us where webhooks are not
+    except (StoreRefused, StoreUnavailable) as error:  # the key may be allowed to read orders, but not webhooks
         if isinstance(error, StoreUnavailable) and error.retry_after:  # the whole store is down
             raise
         run.count(SWEEP_FAILED, 1)
@@ -51,15 +51,15 @@ def repair_webhooks(run: Run, config: WebhookConfig) -> None:
 
 
 def _handle(run: Run, config: WebhookConfig, problem: WebhookProblem) -> None:
-    done = _left_alone(run, config, problem) or _repair(run, config, problem)
+    done = _reason_to_leave(run, config, problem) or _repair(run, config, problem)
     run.report.webhooks.append(f"{problem.problem} {problem.topic}: {done}")
     if problem.stops_events:
         run.count(WEBHOOK_DISABLED, 1)
     run.log("webhook", problem=problem.problem, topic=problem.topic, done=done, note=NOTES[problem.problem])
 
 
-def _left_alone(run: Run, config: WebhookConfig, problem: WebhookProblem) -> str:
-    """Why it is not repaired, "" if it may be."""
+def _reason_to_leave(run: Run, config: WebhookConfig, problem: WebhookProblem) -> str:
+    """Return why the webhook is left as it is; "" if it may be repaired."""
     if not problem.repairable or (problem.webhook is None and not config.may_create):
         return "left as it is"
     if problem.webhook is None and any(name.startswith("webhook:") for name in run.left_out()):
@@ -73,10 +73,10 @@ def _repair(run: Run, config: WebhookConfig, problem: WebhookProblem) -> str:
         if not secret:
             return "left as it is: no webhook secret is stored"
         subscriptions.repair(run.store, problem, stack=config.stack, url=config.url, secret=secret)
-    except (StoreRefused, StoreUnavailable, SecretUnavailable) as error:  # a firewall may let nobody write
+    except (StoreRefused, StoreUnavailable, SecretUnavailable) as error:  # a firewall may refuse all writes
         return f"not repaired: {error}"
     run.count(WEBHOOK_REPAIRED, 1)
     if problem.topic.startswith("customer.") and run.mark.scan is None:
-        # Missed changes of orders are read by their dates, those of accounts only by scanning all.
+        # The run reads missed changes of orders by their dates, but those of accounts only by a scan.
         run.keep(run.mark.with_scan(run.mark.scanned))
     return "repaired"
