@@ -26,6 +26,7 @@ EMPTY_RESPONSE = "HubSpot's response contains no results"
 INCONCLUSIVE_4XX = (408, 423, 425)  # time-out, lock, too early: these say nothing about the request itself
 STATUS_OF = {"CONFLICT": 409, "OBJECT_NOT_FOUND": 404, "OBJECT_ALREADY_EXISTS": 409}
 ABSENT = "PROPERTY_DOESNT_EXIST"
+NO_VERDICTS = ("INTERNAL_ERROR", "RATE_LIMITS", "RATE_LIMIT")  # categories that say nothing about a record
 WORDS = {  # texts by which an error without a code is recognised
     ABSENT: re.compile(r'Property "(\w+)" does not exist'),
     "INVALID_EMAIL": re.compile(r"Email address .* is invalid"),
@@ -53,10 +54,14 @@ class Failure:
 
 @dataclass(frozen=True)
 class BatchAnswer:
-    """HubSpot's answer to a batch. The outcome of an input that is in neither list is unknown."""
+    """HubSpot's answer to a batch. The outcome of an input that is in neither list is unknown.
+
+    `trouble` is what HubSpot says of its own faults with some inputs, "" where it had none.
+    """
 
     records: tuple[Record, ...]
     failures: tuple[Failure, ...] = ()
+    trouble: str = ""
 
 
 def parse(response: Response, call: str) -> dict[str, Any]:
@@ -143,8 +148,11 @@ def next_page(body: Mapping[str, Any]) -> str | None:
 
 
 def batch(body: Mapping[str, Any]) -> BatchAnswer:
-    """Read the answer to a batch."""
-    return BatchAnswer(records(body), tuple(failure(row) for row in rows(body, "errors")))
+    """What became of a batch's inputs."""
+    failures = [failure(row) for row in rows(body, "errors")]
+    trouble = next((f.problem.category for f in failures if f.problem.category in NO_VERDICTS), "")
+    verdicts = tuple(failure for failure in failures if failure.problem.category not in NO_VERDICTS)
+    return BatchAnswer(records(body), verdicts, trouble and f"HubSpot's response has {trouble} for a record")
 
 
 def is_complete(body: Mapping[str, Any]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from woohub.errors import HubSpotRejected, UnknownOutcome
+from woohub.errors import HubSpotRejected, HubSpotUnavailable, UnknownOutcome
 from woohub.hubspot import answers
 from woohub.hubspot.answers import BatchAnswer, Record
 from woohub.hubspot.call_stats import CallStats
@@ -68,6 +68,8 @@ class HubSpot:
             body["idProperty"] = id_property
         path = f"{self.paths.objects}/{object_type.name}/batch/read"
         answer = answers.batch(self._read_results(path, body, retry=retry))
+        if answer.trouble:  # a record that is left out for this may be there
+            raise HubSpotUnavailable(answer.trouble, call=path)
         unknown_id = ("OBJECT_NOT_FOUND", "")  # "": HubSpot says to "treat every field of the error as optional"
         rejected = [failure.problem for failure in answer.failures if failure.problem.category not in unknown_id]
         if rejected:
@@ -192,18 +194,19 @@ class HubSpot:
         for chunk in chunks(inputs, BATCH):
             with self.stats.counting(path):
                 answer = self.caller.write(path, {"inputs": list(chunk)})
-                failures = answers.rows(answer, "errors")
-                if failures:
-                    raise HubSpotRejected(answers.failure(failures[0]).problem)
-                if action == "create" and not answers.is_complete(answer):  # the answer to "archive" has no body
-                    raise UnknownOutcome(answers.EMPTY_RESPONSE, call=path)
+                outcome = answers.batch(answer)
+                if outcome.failures:
+                    raise HubSpotRejected(outcome.failures[0].problem)
+                is_done = action != "create" or answers.is_complete(answer)  # the answer to "archive" has no body
+                if outcome.trouble or not is_done:
+                    raise UnknownOutcome(outcome.trouble or answers.EMPTY_RESPONSE, call=path)
 
     def _write_batch(self, path: str, inputs: Sequence[Mapping[str, Any]]) -> BatchAnswer:
         """Write a batch. Raises UnknownOutcome if the answer names no record, neither written nor rejected."""
         with self.stats.counting(path):
             answer = answers.batch(self.caller.write(path, {"inputs": list(inputs)}))
             if not answer.records and not answer.failures:
-                raise UnknownOutcome(answers.EMPTY_RESPONSE, call=path)
+                raise UnknownOutcome(answer.trouble or answers.EMPTY_RESPONSE, call=path)
         return answer
 
 
