@@ -79,6 +79,12 @@ def test_an_invalid_hubspot_setting_raises_an_error_that_names_the_setting(
         settings({name: value}, tmp_path / ".env")
 
 
+def test_functions_reach_an_emulator_that_listens_on_another_address(tmp_path: Path) -> None:
+    emulator = environment.for_emulator(tmp_path, "172.17.0.1", 4566, enforce_iam=True)
+
+    assert (emulator["BIND_HOST"], emulator["AWS_ENDPOINT_URL"]) == ("172.17.0.1", "http://172.17.0.1:4566")
+
+
 def test_the_environment_of_processes_has_no_credentials_of_the_developer(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ import argparse
 import os
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from subprocess import Popen
@@ -39,6 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except Stopped:
+        with suppress(OSError):  # the terminal may be gone
+            print("\nstopped", flush=True)
         return 0 if options.command is up else 1
 
 

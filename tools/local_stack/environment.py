@@ -23,6 +23,7 @@ def for_emulator(state: Path, host: str, port: int, *, enforce_iam: bool) -> dic
         "BIND_HOST": host,
         "GATEWAY_PORT": str(port),
         "MINISTACK_HOST": host,
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",  # for the functions: MiniStack's default is always 127.0.0.1
         "MINISTACK_REGION": REGION,
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
         "AUTH": str(enforce_iam).lower(),
