@@ -144,10 +144,11 @@ def _newest_values(
     newest, wanted = stored.newest if stored else None, dict[str, str]()
     versions = {name: stored.of(name) for name in filled} if stored else {}
     for version, properties in oldest_first(snapshots):
-        given = {name: text for name, text in properties.items() if version.supersedes(versions.get(name))}
+        is_newer = {known: version.supersedes(known) for known in {None, newest, *versions.values()}}
+        given = {name: text for name, text in properties.items() if is_newer[versions.get(name)]}
         wanted |= given
         versions |= dict.fromkeys(given, version)
-        newest = version if version.supersedes(newest) else newest
+        newest = version if is_newer[newest] else newest
     older = {name: version for name, version in versions.items() if version != newest}
     return wanted, ContactVersions(newest, older) if newest else None
 
