@@ -40,7 +40,7 @@ class GaveUp(Exception):
 
 
 def sync(order: Order) -> Worker:
-    """One delivery's five calls."""
+    """Make the five calls for one delivery."""
     contact = yield from upsert("contacts", "email", FIELDS.contact_from_order(order))
     deal = yield from upsert("deals", FIELDS.key_property, FIELDS.deal(order))
     return (yield from call("PUT", f"/crm/v4/objects/deals/{deal}/associations/contacts/{contact}", DEAL_TO_CONTACT))

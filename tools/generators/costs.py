@@ -249,7 +249,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         action="append",
         default=[],
         metavar=("NAME", "VALUE"),
-        help="such as: stores 3; see costs.toml",
+        help="change an assumption, such as: stores 3; costs.toml lists them",
     )
     parser.add_argument("--write", action="store_true", help="renew docs/costs.md (ignores the other options)")
     given = parser.parse_args(arguments)

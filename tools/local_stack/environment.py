@@ -19,7 +19,7 @@ _PREFIXES = ("UV_", "PIP_")  # these variables say where this machine gets packa
 
 def for_emulator(state: Path, host: str, port: int, *, enforce_iam: bool) -> dict[str, str]:
     """Return the emulator's variables. Functions inherit them, so they have only what functions need."""
-    return _without_aws() | {
+    return _base_variables() | {
         "BIND_HOST": host,
         "GATEWAY_PORT": str(port),
         "MINISTACK_HOST": host,
@@ -40,7 +40,7 @@ def for_sam(state: Path) -> dict[str, str]:
     """Return the variables with which the real `sam` calls the emulated AWS."""
     return (
         {name: value for name, value in os.environ.items() if name.startswith(_PREFIXES)}
-        | _without_aws()
+        | _base_variables()
         | {
             "AWS_ACCESS_KEY_ID": KEY,
             "AWS_SECRET_ACCESS_KEY": KEY,
@@ -74,5 +74,5 @@ _NO_FILES = {
 }
 
 
-def _without_aws() -> dict[str, str]:
+def _base_variables() -> dict[str, str]:
     return {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | _NO_FILES

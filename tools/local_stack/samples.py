@@ -36,25 +36,25 @@ def samples(secret: str) -> list[Sample]:
     The forged delivery and the poison message are made here; all others are as captured.
     """
     return [
-        _as_sent("the store's ping", 1),
-        _as_sent("a customer", 8),
-        _as_sent("her order", 19),
-        _as_sent("the same order, as updated", 20),
-        _as_sent("an account made at checkout", 91),
-        _as_sent("its order", 93),
-        _as_sent("that order again", 93),
-        _as_sent("a guest's order, updated", 83),
-        _as_sent("the same order, created", 84),
-        _as_sent("another guest's order", 21),
-        _as_sent("the same order, refunded", 73),
-        _as_sent("an order from Japan", 25),
-        _as_sent("an order without an e-mail address", 41),
-        _as_sent("her order, completed", 64),
-        _as_sent("an order in the trash", 217),
-        _as_sent("an abandoned cart (draft)", 213),
-        _as_sent("an account that is no customer", 16),
-        _as_sent("an error instead of an order", 117),
-        _as_sent("a topic that woohub ignores", 158),
+        _captured("the store's ping", 1),
+        _captured("a customer", 8),
+        _captured("her order", 19),
+        _captured("the same order, as updated", 20),
+        _captured("an account made at checkout", 91),
+        _captured("its order", 93),
+        _captured("that order again", 93),
+        _captured("a guest's order, updated", 83),
+        _captured("the same order, created", 84),
+        _captured("another guest's order", 21),
+        _captured("the same order, refunded", 73),
+        _captured("an order from Japan", 25),
+        _captured("an order without an e-mail address", 41),
+        _captured("her order, completed", 64),
+        _captured("an order in the trash", 217),
+        _captured("an abandoned cart (draft)", 213),
+        _captured("an account that is no customer", 16),
+        _captured("an error instead of an order", 117),
+        _captured("a topic that woohub ignores", 158),
         _forged("a forged order", delivery(19)),
         _poison("an order with a broken total", delivery(93), secret),
     ]
@@ -100,7 +100,7 @@ DEALS = {
 }
 
 
-def _as_sent(title: str, number: int) -> Sample:
+def _captured(title: str, number: int) -> Sample:
     captured = delivery(number)
     return Sample(title, captured.headers, captured.body)
 

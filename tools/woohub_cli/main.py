@@ -104,7 +104,7 @@ def main(
         bool, typer.Option("--version", help="Show the version.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
-    """WooCommerce customers and orders become HubSpot contacts and deals: set it up, watch it, repair it.
+    """Set up, watch and repair the integration that copies WooCommerce customers and orders to HubSpot.
 
     Every command accepts --stack (local, or a name in CloudFormation) and --json.
     Exit codes: 0 fine, 1 found problems, 2 wrong usage.

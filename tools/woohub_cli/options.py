@@ -33,7 +33,7 @@ StoreOption = Annotated[
     typer.Option(
         "--store",
         metavar="NAME",
-        help="The store, where the stack has several (`woohub store list`). Default: the first one.",
+        help="The store, if the stack has several (`woohub store list`). Default: the first one.",
         show_default=False,
     ),
 ]

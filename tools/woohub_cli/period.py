@@ -20,9 +20,11 @@ UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 SECOND = timedelta(seconds=1)
 
 FromOption = Annotated[
-    str, typer.Option("--from", metavar="WHEN", help="From then on: 90m, 3d, or a date or time in UTC.")
+    str, typer.Option("--from", metavar="WHEN", help="The start: how long ago (90m, 3d), or a date or time in UTC.")
 ]
-ToOption = Annotated[str, typer.Option("--to", metavar="WHEN", help="Until then, a date including that whole day.")]
+ToOption = Annotated[
+    str, typer.Option("--to", metavar="WHEN", help="The end, in the same forms; a date includes that whole day.")
+]
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def _end(text: str, now: datetime) -> str:
 
 
 def utc(ms: float) -> str | None:
-    """Epoch milliseconds as ISO 8601 in UTC; None for 0, which means never."""
+    """Return epoch milliseconds as ISO 8601 in UTC; None for 0, which means never."""
     return f"{utc_from_ms(int(ms))}Z" if ms else None
 
 

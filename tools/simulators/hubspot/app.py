@@ -144,7 +144,7 @@ def _fits(scope: str, names: Mapping[str, str]) -> bool:
 
 def _with_fault(portal: SimulatedPortal, fault: InjectedFault, response: SimulatedResponse | None) -> SimulatedResponse:
     if fault.kind == "omit" and response:
-        return _without_half(response)
+        return _omit_half(response)
 
     def error() -> SimulatedResponse:
         body = fault_response(fault)
@@ -153,7 +153,7 @@ def _with_fault(portal: SimulatedPortal, fault: InjectedFault, response: Simulat
     return with_fault(fault, response, error)
 
 
-def _without_half(response: SimulatedResponse) -> SimulatedResponse:
+def _omit_half(response: SimulatedResponse) -> SimulatedResponse:
     body = json.loads(response.text) if response.text else {}
     results = body.get("results", [])
     return replace(response, text=_dumps({**body, "results": results[: len(results) // 2]}))

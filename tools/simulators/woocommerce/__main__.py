@@ -16,9 +16,9 @@ from .shop import KEY, SECRET, SimulatedShop
 def main(arguments: list[str] | None = None) -> int:
     """Serve until interrupted or terminated. Return the exit code, which is 1 if the port is in use."""
     parser = argparse.ArgumentParser(prog="store_simulator", description="A WooCommerce store on this machine.")
-    parser.add_argument("--port", type=int, default=8791, help="0 takes any free port")
-    parser.add_argument("--orders", type=int, default=0, help="orders it has from the start")
-    parser.add_argument("--per-minute", type=float, default=0, help="things that happen in it by themselves")
+    parser.add_argument("--port", type=int, default=8791, help="0: any free port")
+    parser.add_argument("--orders", type=int, default=0, help="number of orders at the start")
+    parser.add_argument("--per-minute", type=float, default=0, help="number of random events per minute")
     options = parser.parse_args(arguments)
 
     def shop_server() -> ShopServer:

@@ -16,7 +16,10 @@ ACTIONS = [name for name, member in vars(SimulatedShop).items() if isfunction(me
 
 def controls(shop: SimulatedShop) -> Controls:
     def act(body: Any) -> Any:
-        """`{"action": "place", "times": 3, "with": {"status": "on-hold"}}`: what each one returned."""
+        """Call an action, as in `{"action": "place", "times": 3, "with": {"status": "on-hold"}}`.
+
+        Return what each call returned.
+        """
         if body["action"] not in ACTIONS:
             raise ValueError(f"an action is one of {', '.join(ACTIONS)}")
         do = getattr(shop, body["action"])

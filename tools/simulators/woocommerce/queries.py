@@ -36,7 +36,7 @@ def orders(shop: SimulatedShop, query: Query) -> Listed:
         listed = [order for order in listed if condition(order)]
     if query.get("search"):
         listed = [order for order in listed if _mentions(order, query["search"].lower())]
-    listed = _in_or_out(listed, query)
+    listed = _included(listed, query)
     allowed = ["date", "id", *([] if shop.old else ["modified"])]
     keys: dict[str, Callable[[Order], Any]] = {
         "date": lambda order: _sortable(shop, order.created),
@@ -114,16 +114,16 @@ def customers(shop: SimulatedShop, query: Query) -> Listed:
     def key(customer: Customer) -> Any:
         return (customer.email.partition("@")[0] if by_name else "", customer.id)
 
-    return _page(_sorted(_in_or_out(listed, query), key, query, "asc"), query)
+    return _page(_sorted(_included(listed, query), key, query, "asc"), query)
 
 
 def webhooks(shop: SimulatedShop, query: Query) -> Listed:
     """Return GET /webhooks."""
-    listed = _in_or_out(list(shop.hooks.webhooks.values()), query)
+    listed = _included(list(shop.hooks.webhooks.values()), query)
     return _page(_sorted(listed, lambda webhook: webhook.id, query, "desc"), query)
 
 
-def _in_or_out(listed: list[T], query: Query) -> list[T]:
+def _included(listed: list[T], query: Query) -> list[T]:
     if "include" in query:
         wanted = set(_ids(query, "include"))
         listed = [record for record in listed if record.id in wanted]  # type: ignore[attr-defined]

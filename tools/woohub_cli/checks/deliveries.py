@@ -78,7 +78,7 @@ def _foreign_sources(context: HealthContext) -> set[str]:
     """Return the other sites that delivered within the last day; empty if the log cannot be read."""
     since_ms = round((context.now - DAY) * 1000)
     try:
-        lines = traces.of_function(context.stack, "IngestFunction", FOREIGN, since_ms)
+        lines = traces.log_lines(context.stack, "IngestFunction", FOREIGN, since_ms)
         return {str(said.get("source")) for _, said in lines if FOREIGN in said}
     except AWS_ERRORS:
         return set()

@@ -89,14 +89,14 @@ class Checks:
         if not wanted:
             yield Step(what, Result.SKIPPED, "the store's is not known")
         elif not enabled:
-            yield self._by_deals_and_log(context, crm, sorted(wanted), fix)
+            yield self._currency_evidence(context, crm, sorted(wanted), fix)
         elif lacking := sorted(wanted - enabled):
             detail = f"{', '.join(lacking)} of the store, but HubSpot has only {', '.join(sorted(enabled))}"
             yield Step(what, Result.WARNING, detail, fix)
         else:
             yield Step(what, Result.OK, ", ".join(sorted(wanted)))
 
-    def _by_deals_and_log(self, context: HealthContext, crm: Crm, wanted: Sequence[str], fix: str) -> Step:
+    def _currency_evidence(self, context: HealthContext, crm: Crm, wanted: Sequence[str], fix: str) -> Step:
         """Check the currencies by deals, the consumer's log and the account, as HubSpot has no list of them."""
         what, accepted = "currency", {code: self._accepts(context, crm, code) for code in wanted}
         refused = [code for code in wanted if accepted[code] is False]

@@ -52,7 +52,7 @@ def _causes(context: HealthContext) -> Counter[str]:
     """Count the causes in the ingest function's log of the last day; empty if it cannot be read."""
     since_ms = round((context.now - DAY) * 1000)
     try:
-        lines = traces.of_function(context.stack, "IngestFunction", LOST_EVENT, since_ms)
+        lines = traces.log_lines(context.stack, "IngestFunction", LOST_EVENT, since_ms)
         return Counter(str(said["cause"]) for _, said in lines if LOST_EVENT in said and said.get("cause"))
     except AWS_ERRORS:
         return Counter()

@@ -17,12 +17,12 @@ CALLS = {"read": "batch/read", "write": "batch/update"}  # called without record
 FIX = "give the key these scopes in HubSpot (Settings > Integrations > Service keys); it stays the same key"
 
 
-def at_run_time(kinds: Iterable[str]) -> str:
+def run_time_scopes(kinds: Iterable[str]) -> str:
     """Return the scopes that the functions need to write these objects, as text."""
     return ", ".join(f"crm.objects.{kind}.read and .write" for kind in kinds)
 
 
-def for_setup(kinds: Iterable[str]) -> str:
+def setup_scopes(kinds: Iterable[str]) -> str:
     """Return the scopes that `woohub setup` needs for these objects in addition, as text."""
     return ", ".join(f"crm.schemas.{kind}.write" for kind in kinds)
 

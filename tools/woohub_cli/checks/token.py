@@ -19,7 +19,7 @@ KEY_FIX = (
 
 def token_step(token: str, connect: Connect, kinds: Sequence[str]) -> Step:
     """Check that HubSpot accepts the token. `kinds` are the objects that it must be able to write."""
-    what, needed = TOKEN, scopes.at_run_time(kinds)
+    what, needed = TOKEN, scopes.run_time_scopes(kinds)
     fix = KEY_FIX.format(scopes=needed)
     if not token:
         return Step(what, Result.FAILED, "there is none, neither in .env nor in the stack", fix)

@@ -68,14 +68,14 @@ def command(
         str,
         typer.Option("--status", metavar="STATUS", help="Only orders of this status; any: all but drafts."),
     ] = "any",
-    customers: Annotated[bool, typer.Option("--customers", help="Accounts too, after the orders.")] = False,
+    customers: Annotated[bool, typer.Option("--customers", help="Also queue accounts, after the orders.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Stop after queueing N in this run.")] = None,
     restart: Annotated[bool, typer.Option("--restart", help="Discard an unfinished backfill and start over.")] = False,
     state: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="The file with the progress. Default: .local/backfill-STACK.json."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how much there is.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count orders and accounts.")] = False,
 ) -> None:
     """Bring a shop's history into HubSpot: orders by the date they were made, as they are now.
 

@@ -99,7 +99,7 @@ class MoveOptions(ShowOptions):
 def main() -> None:
     """List, show, redrive or drop the messages of the dead-letter queue.
 
-    Reading hides nothing: messages that these commands do not move stay visible to everybody.
+    Messages that these commands do not move become visible to everybody again.
 
     Examples:
 
@@ -145,7 +145,7 @@ def _no_match(total: int) -> str:
 def show(wanted: ShowOptions, options: StackOptions) -> None:
     """Show messages with all their details and payload.
 
-    The payload holds personal data. Ends with 1 when no message fits.
+    The payload has personal data. Ends with 1 when no message matches.
 
     Examples:
 
@@ -183,7 +183,7 @@ def redrive(wanted: MoveOptions, options: StackOptions) -> None:
 
 @command(app)
 def drop(wanted: MoveOptions, options: StackOptions, yes: YesOption = False) -> None:
-    """Delete messages for good. It asks first; --yes answers.
+    """Delete messages for good, after a question that --yes answers.
 
     Examples:
 
@@ -206,9 +206,9 @@ DONE = {"redrive": "redriven", "drop": "dropped"}
 
 
 def _act(name: str, act: Act, stack: Stack, letter_filter: LetterFilter, *, dry_run: bool, json: bool) -> None:
-    with _reading(
-        stack, dead_letter_queue.HIDDEN_WHILE_READ_S if dry_run else dead_letter_queue.HIDDEN_WHILE_MOVED_S
-    ) as letters:
+    """Apply `act` to the selected messages, and report the result. `name` is a key of DONE."""
+    hidden_s = dead_letter_queue.HIDDEN_WHILE_READ_S if dry_run else dead_letter_queue.HIDDEN_WHILE_MOVED_S
+    with _reading(stack, hidden_s) as letters:
         chosen = letter_filter.select(letters.values())
         total = len(letters)
         with output.progress(name, len(chosen)) as advance:
@@ -224,15 +224,18 @@ def _act(name: str, act: Act, stack: Stack, letter_filter: LetterFilter, *, dry_
         output.table(("Message", "Entity"), [(letter.message_id, letter.about) for letter in chosen])
         output.say(f"{len(chosen)} of {counted(total, 'message')} would be {DONE[name]}{_message_counts(chosen)}.")
     else:
-        of = counted(len(chosen), "message")
-        rest = f"{counted(left, 'message')} left in the dead-letter queue"
-        output.say(f"{done} of {of} {DONE[name]}{_message_counts(chosen)}; {rest}.")
-        if moved.refusals:
-            output.say(f"SQS refused the others ({', '.join(sorted(moved.refusals))}): run the command again.")
-        if name == "redrive" and _several_of_one(chosen):
-            output.say("Several messages of one order are safe: HubSpot gets its newest state, whichever arrives last.")
+        _print_moved(name, chosen, moved, left)
     if not dry_run and done < len(chosen):
         raise typer.Exit(PROBLEMS)
+
+
+def _print_moved(name: str, chosen: Sequence[DeadLetter], moved: Moved, left: int) -> None:
+    done = f"{moved.count} of {counted(len(chosen), 'message')} {DONE[name]}{_message_counts(chosen)}"
+    output.say(f"{done}; {counted(left, 'message')} left in the dead-letter queue.")
+    if moved.refusals:
+        output.say(f"SQS refused the others ({', '.join(sorted(moved.refusals))}): run the command again.")
+    if name == "redrive" and _several_of_one(chosen):
+        output.say("Several messages of one order are safe: HubSpot gets its newest state, whichever arrives last.")
 
 
 def _message_counts(chosen: Sequence[DeadLetter]) -> str:

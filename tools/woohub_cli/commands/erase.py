@@ -40,9 +40,9 @@ def command(
     email: Annotated[str, typer.Argument(metavar="EMAIL", help="The person's e-mail address.", show_default=False)],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be erased.")] = False,
     yes: YesOption = False,
-    no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not wait to search once more.")] = False,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not wait for the second search.")] = False,
     undo: Annotated[
-        bool, typer.Option("--undo", help="Take the address off the stack's list again. Brings nothing back by itself.")
+        bool, typer.Option("--undo", help="Remove the address from the stack's list. This alone brings nothing back.")
     ] = False,
     *,
     options: StackOptions,

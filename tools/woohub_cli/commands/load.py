@@ -113,9 +113,9 @@ def command(
     within: Annotated[
         float, typer.Option(min=1, metavar="SECONDS", help="How long to wait after the last order.")
     ] = 300.0,
-    clean: Annotated[bool, typer.Option("--clean", help="Afterwards archive what it made.")] = False,
+    clean: Annotated[bool, typer.Option("--clean", help="Archive the test records afterwards.")] = False,
     remove: Annotated[
-        str, typer.Option(metavar="RUN", help="Place nothing, only archive what an earlier run made.")
+        str, typer.Option(metavar="RUN", help="Place nothing; archive the records of this earlier run.")
     ] = "",
     yes: YesOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be placed or removed.")] = False,

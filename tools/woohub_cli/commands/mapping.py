@@ -31,7 +31,7 @@ app = typer.Typer(cls=Group, no_args_is_help=True)
 
 FILE = Path("mapping.toml")
 FileArgument = Annotated[
-    Path, typer.Argument(metavar="[FILE]", help="What differs from woohub's own mapping.", show_default=True)
+    Path, typer.Argument(metavar="[FILE]", help="The file with the rows that differ from woohub's.", show_default=True)
 ]
 NOTHING_PUSHED = "the stack has no mapping of its own: woohub's own is in force"
 
@@ -92,7 +92,7 @@ def show(options: StoreOptions) -> None:
 def check(
     file: FileArgument = FILE,
     pushed: Annotated[
-        bool, typer.Option("--pushed", help="Check what the stack has instead, with this version of woohub.")
+        bool, typer.Option("--pushed", help="Check the stack's configuration instead of a file.")
     ] = False,
     *,
     options: StoreOptions,
@@ -146,7 +146,7 @@ def diff(
     file: FileArgument = FILE,
     short: Annotated[
         bool,
-        typer.Option("--overlay", help="Print the shortest mapping.toml that makes FILE out of woohub's own, instead."),
+        typer.Option("--overlay", help="Print instead the shortest mapping.toml with the effect of FILE."),
     ] = False,
     *,
     options: StoreOptions,
@@ -184,7 +184,7 @@ def push(
     *,
     options: StoreOptions,
 ) -> None:
-    """Put the file into the stack: within a minute the functions use it, without a deployment.
+    """Push the file to the stack: the functions use it within a minute, without a deployment.
 
     A file with mistakes is refused. Says which rows change, how many records get it when, and what HubSpot lacks for
     it. The version before stays in the bucket: `woohub mapping rollback`. Where somebody else has pushed meanwhile,
@@ -206,9 +206,9 @@ def rollback(
     *,
     options: StoreOptions,
 ) -> None:
-    """Bring back the version before the last push; once more, and the last push is back.
+    """Restore the version before the last push. A second rollback restores the last push.
 
-    Works also where what is stored cannot be read.
+    Works even if the stored mapping cannot be read.
 
     Examples:
 
@@ -264,7 +264,7 @@ def preview(
     *,
     options: StoreOptions,
 ) -> None:
-    """Show all that HubSpot would get for a real order by this file, beside what it has. Changes nothing.
+    """Show what HubSpot would get for a real order by this file, and what it has. Changes nothing.
 
     Contact, deal, HubSpot's order, line items and customer metrics, as far as the mapping has them. Without FILE, and
     without a mapping.toml in this folder, by the mapping that the stack uses.

@@ -29,7 +29,9 @@ COLOURS = {Verdict.AS_ASSUMED: "green", Verdict.DIFFERS: "bold red", Verdict.NOT
 def command(
     options: StackOptions,
     yes: YesOption = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say which portal it is and what is tried.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say which portal it is, and what would be tried.")
+    ] = False,
 ) -> None:
     """Try in a test portal what woohub assumes of HubSpot, and print a table for a bug report.
 

@@ -51,15 +51,15 @@ def command(
     options: StoreOptions,
     since: Annotated[
         str,
-        typer.Option(metavar="WHEN", help="Read again all that changed since then: 90m, 3d, a date or time in UTC."),
+        typer.Option(metavar="WHEN", help="Read all changes since then again: 90m, 3d, or a date or time in UTC."),
     ] = "",
     customers: Annotated[
         Customers | None,
-        typer.Option(help="Scan the accounts too, which is otherwise done at night: changed ones, or all."),
+        typer.Option(help="Also scan accounts, as otherwise at night: the changed ones, or all."),
     ] = None,
     deleted: Annotated[
         Deleted | None,
-        typer.Option(help="Look for permanently deleted orders, otherwise done at night; all: even many."),
+        typer.Option(help="Also look for permanently deleted orders, as otherwise at night; all: even many."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many orders it would read.")] = False,
 ) -> None:
@@ -111,8 +111,8 @@ def _print_dry_run(stack: Stack, store: Store, since: str, json: bool) -> None:
 
 
 def lines(done: ReconcileResult) -> Iterator[str]:
-    on_progress = ", ".join(counted(done.queued[name], *words) for name, words in KINDS.items() if done.queued[name])
-    yield f"Queued: {on_progress}." if on_progress else "Nothing had to be queued."
+    queued = ", ".join(counted(done.queued[name], *words) for name, words in KINDS.items() if done.queued[name])
+    yield f"Queued: {queued}." if queued else "Nothing had to be queued."
     for webhook in done.webhooks:
         yield f"Webhook {webhook}"
     if done.unreadable:

@@ -36,7 +36,7 @@ def command(
         ),
     ] = None,
     topic: Annotated[str, typer.Option(metavar="TOPIC", help="Send under this topic, such as order.deleted.")] = "",
-    repeat: Annotated[int, typer.Option(min=1, metavar="N", help="Send everything this often.")] = 1,
+    repeat: Annotated[int, typer.Option(min=1, metavar="N", help="Send everything N times.")] = 1,
     as_is: Annotated[
         bool, typer.Option("--as-is", help="Send the captured signature instead of a new one, as a forger would.")
     ] = False,
@@ -44,15 +44,15 @@ def command(
 ) -> None:
     """Post deliveries to the stack, signed as the store would.
 
-    Without a file, a sample order is sent. Ends with 1 when the stack rejects any of them.
+    Without a file, a sample order is sent. Ends with 1 when the stack rejects a delivery.
 
-    Examples:
+        Examples:
 
-        woohub send
-        woohub send events/ingest-order-updated.json --repeat 3 --dry-run
-        woohub send order.json --topic order.created
-        woohub send tests/fixtures/deliveries.jsonl:19
-        woohub send events/ingest-forged.json --as-is
+            woohub send
+            woohub send events/ingest-order-updated.json --repeat 3 --dry-run
+            woohub send order.json --topic order.created
+            woohub send tests/fixtures/deliveries.jsonl:19
+            woohub send events/ingest-forged.json --as-is
     """
     deliveries = chosen(files or [], topic)
     target = options.target

@@ -82,7 +82,7 @@ def command(
     options: StoreOptions,
     dry_run: DryRunOption = False,
     hubspot_only: Annotated[
-        bool, typer.Option("--hubspot-only", help="Leave secrets alone; needs no stack, only HUBSPOT_API_KEY.")
+        bool, typer.Option("--hubspot-only", help="Set up HubSpot only; needs no stack, only HUBSPOT_API_KEY.")
     ] = False,
     yes: YesOption = False,
 ) -> None:

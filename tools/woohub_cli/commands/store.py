@@ -101,12 +101,12 @@ def add(
     env.pop("HUBSPOT_API_KEY", None)  # a further store uses the stack's token
     reach = Reach.usual()
     addition = Addition(first.of_store(name), access, wanted, others, env, reach)
-    steps = (_for_addition(step, name) for step in addition.run(dry_run=dry_run))
+    steps = (_named_for_addition(step, name) for step in addition.run(dry_run=dry_run))
     left = [] if dry_run else [line.format(name=name) for line in NEXT]
     _report(name, steps, left, dry_run=dry_run, json=options.json)
 
 
-def _for_addition(step: Step, name: str) -> Step:
+def _named_for_addition(step: Step, name: str) -> Step:
     """Return the step with `woohub store add` in its texts: it is the command that continues where it stopped."""
     fix, detail = (text.replace("woohub setup", f"woohub store add {name}") for text in (step.fix, step.detail))
     return replace(step, fix=fix, detail=detail)

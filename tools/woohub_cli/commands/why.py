@@ -18,12 +18,10 @@ from woohub_cli.stack import stack_configuration
 
 
 def command(
-    order: Annotated[
-        str, typer.Argument(metavar="ORDER", help="The order's number, as people know it, or its id in the store.")
-    ],
+    order: Annotated[str, typer.Argument(metavar="ORDER", help="The order's number, or its id in the store.")],
     options: StoreOptions,
 ) -> None:
-    """Explain why HubSpot has an order as it has it, or has no deal of it, and what to do.
+    """Explain the state of an order in HubSpot, or why HubSpot has no deal of it, and what to do.
 
     Reads the store, HubSpot, the queues, the circuit breaker and the functions' logs; changes nothing. Ends with 1
     when something has to be done. Where one order's id is another one's number, 1234 means the id, #1234 the number,

@@ -169,10 +169,10 @@ class Erasure:
         names = (kind.key, NAME_OF[kind], *self._personal(kind))
         records = read_all(self._hubspot, kind, set().union(*associated.values()), names)
         for chunk in chunks(sorted(orders), BATCH):
-            records += self._by_key(kind, chunk, names)
+            records += self._read_by_key(kind, chunk, names)
         return list({record.id: record for record in records}.values())
 
-    def _by_key(self, kind: ObjectType, keys: Sequence[str], names: Sequence[str]) -> list[Record]:
+    def _read_by_key(self, kind: ObjectType, keys: Sequence[str], names: Sequence[str]) -> list[Record]:
         """Read by the unique key. If it is not unique in this portal, HubSpot refuses that, so search for it."""
         try:
             return self._hubspot.read(kind, keys, names, id_property=kind.key)

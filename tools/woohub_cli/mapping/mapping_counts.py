@@ -50,10 +50,10 @@ def affected(
     hubspot: HubSpot, changes: Sequence[Change], now: FieldMapping | None, then: FieldMapping
 ) -> list[Affected]:
     """Return the records of all stores that pushing the mapping `then` concerns."""
-    return [*_by_rows(hubspot, changes, then), *(_by_stage(hubspot, now, then) if now else ())]
+    return [*_affected_by_rows(hubspot, changes, then), *(_affected_by_stages(hubspot, now, then) if now else ())]
 
 
-def _by_rows(hubspot: HubSpot, changes: Sequence[Change], then: FieldMapping) -> Iterator[Affected]:
+def _affected_by_rows(hubspot: HubSpot, changes: Sequence[Change], then: FieldMapping) -> Iterator[Affected]:
     """Yield the number of woohub's records for each object with a changed row.
 
     Which of them have another value is unknown.
@@ -65,7 +65,7 @@ def _by_rows(hubspot: HubSpot, changes: Sequence[Change], then: FieldMapping) ->
             yield Affected(kind.name.replace("_", " "), ", ".join(places), "", "", "", "", count)
 
 
-def _by_stage(hubspot: HubSpot, now: FieldMapping, then: FieldMapping) -> Iterator[Affected]:
+def _affected_by_stages(hubspot: HubSpot, now: FieldMapping, then: FieldMapping) -> Iterator[Affected]:
     pairs = [(DEALS, now.pipeline, then.pipeline)] if now.has_deals and then.has_deals else []
     pairs += [(ORDERS, now.orders.pipeline, then.orders.pipeline)] if now.orders and then.orders else []
     for kind, before, after in pairs:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from rich.text import Text
+
 from woohub.mapping.fields import FieldMapping
 from woohub.mapping.overlay import Overlay
 from woohub_cli.cli_errors import EXPECTED, explain
@@ -99,9 +101,7 @@ def replace(mapping: StackMapping, file: Overlay | None, options: StoreOptions, 
         done = {"pushed": agrees, "dry_run": dry_run, "version": version, "next": following if agrees else []}
         output.as_json({"stack": mapping.stack.name, **changes_facts(changes), **consequences.facts(), **done})
     elif agrees:
-        output.say(f"\nStored. {IN_FORCE}", style="green")
-        for step in following:
-            output.say(f"Next: {step}.")
+        output.lines([Text(f"\nStored. {IN_FORCE}", "green"), *(f"Next: {step}." for step in following)])
     elif same:
         output.say("\nThe stack has it already.")
     if not (agrees or same or dry_run):

@@ -133,7 +133,7 @@ def _letter_options(diagnosis: OrderDiagnosis) -> str:
     return f"--order order:{diagnosis.name.order_id}{of_store}"
 
 
-def _on_its_way(diagnosis: OrderDiagnosis) -> Conclusion:
+def _waiting(diagnosis: OrderDiagnosis) -> Conclusion:
     waiting = diagnosis.traces.waiting[-1]
     tries = [trace for trace in diagnosis.traces.tried if trace.message_id == waiting.message_id]
     if not tries:
@@ -248,7 +248,7 @@ RULES: Sequence[Rule] = (
             order.overwrite_blocked[0].fix,
         ),
     ),
-    (lambda order: bool(order.traces.waiting), _on_its_way),
+    (lambda order: bool(order.traces.waiting), _waiting),
     (lambda order: order.was_edited, _edited),
     (
         lambda order: any(mismatch.attach for mismatch in order.hubspot.mismatches),

@@ -72,7 +72,7 @@ def _first_with_number(asked: Reference, rows: Iterable[StoreRow]) -> StoreRow |
 
 
 def _by_trailing_id(store: Store, asked: Reference, tried: list[str]) -> StoreRow | None:
-    """Return the order whose id ends the number, such as `WC-1026`.
+    """Return the order whose id is at the end of the number, such as `WC-1026`.
 
     Plugins compute such numbers without storing them, so the store's search does not find them.
     """

@@ -97,7 +97,7 @@ def of_order(fields: Mapping[str, Any]) -> OrderName:
     return OrderName(int(order_id) if order_id.isdigit() else 0, _text(fields.get("number")), customer)
 
 
-def of_account(fields: Mapping[str, Any]) -> str:
+def account_name(fields: Mapping[str, Any]) -> str:
     """Return an account's name, or its e-mail address if it has no name."""
     return _person(fields) or _text(fields.get("email"))
 

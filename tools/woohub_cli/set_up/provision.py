@@ -65,7 +65,7 @@ def provision(
 
     `others` are the mappings of the stack's other stores: the same key must be able to write their objects.
     """
-    needed = scopes.for_setup(written(table, *others))
+    needed = scopes.setup_scopes(written(table, *others))
     for what, part in _parts(hubspot, table, dry_run=dry_run):
         try:
             yield from part()

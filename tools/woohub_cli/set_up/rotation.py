@@ -71,7 +71,7 @@ class Signer:
 def signers(stack: Stack, since_ms: int) -> dict[int, Signer]:
     """Return the webhooks that delivered since a moment (epoch ms), by id. Raises botocore's errors."""
     latest: dict[int, Signer] = {}
-    lines = traces.of_function(stack, "IngestFunction", '"signed_with"', since_ms)
+    lines = traces.log_lines(stack, "IngestFunction", '"signed_with"', since_ms)
     for _at_ms, said in sorted(lines, key=lambda line: line[0]):
         number = str(said.get("webhook_id") or "")
         if said.get("topic") != TEST_TOPIC and number.isascii() and number.isdigit():

@@ -31,7 +31,7 @@ class CallTimes:
 
 def read(stack: Stack, since_s: float) -> list[CallTimes]:
     """Return the consumer's calls since a moment (epoch seconds), the most frequent first. Raises botocore's errors."""
-    lines = traces.of_function(stack, traces.GROUPS["consumer"], f'"{LOGGED}"', round(since_s * 1000))
+    lines = traces.log_lines(stack, traces.GROUPS["consumer"], f'"{LOGGED}"', round(since_s * 1000))
     return summed_up(fields for _, fields in lines if fields.get("message") == LOGGED)
 
 

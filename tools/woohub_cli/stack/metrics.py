@@ -106,7 +106,7 @@ class LoggedMetrics:
 
     def _points(self, name: str, seconds: int, dimensions: Mapping[str, str]) -> list[tuple[float, float]]:
         since_ms = round((self.now - seconds) * 1000)
-        lines = traces.of_function(self.stack, LOGS.get(name, "IngestFunction"), name, since_ms)
+        lines = traces.log_lines(self.stack, LOGS.get(name, "IngestFunction"), name, since_ms)
         return [
             (at_ms / 1000, _value(said.get(name)))
             for at_ms, said in lines

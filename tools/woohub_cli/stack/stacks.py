@@ -62,7 +62,7 @@ class Aws:
 
     @property
     def endpoint_option(self) -> str:
-        """What AWS's own command line needs to reach it, as an option with a space before it; "" for AWS itself."""
+        """The option that AWS's command line needs to reach it, with a space before it; "" for AWS itself."""
         return f" --endpoint-url {self.endpoint_url}" if self.endpoint_url else ""
 
     def client(self, service: str, config: Config | None = None) -> Any:

@@ -93,10 +93,10 @@ def read(stack: Stack, entity: str, since_ms: int) -> Traces:
         lines = [
             Trace(at_ms, where, fields)
             for where, function in GROUPS.items()
-            for at_ms, fields in of_function(stack, function, f'"{entity}"', since_ms, cut.append)
+            for at_ms, fields in log_lines(stack, function, f'"{entity}"', since_ms, cut.append)
             if fields.get("entity") == entity and _is_of_store(stack, fields)
         ]
-        refused = sum(1 for _ in of_function(stack, GROUPS["ingest"], REFUSED, since_ms, cut.append))
+        refused = sum(1 for _ in log_lines(stack, GROUPS["ingest"], REFUSED, since_ms, cut.append))
     except AWS_ERRORS as error:
         return Traces(missing=explain(error))
     return Traces(tuple(sorted(lines, key=lambda trace: trace.at_ms)), refused, "; ".join(dict.fromkeys(cut)))
@@ -110,7 +110,7 @@ def deliveries(stack: Stack, since_ms: int) -> dict[str, list[float]] | None:
     cut: list[str] = []
     moments: dict[str, list[float]] = {}
     with suppress(*AWS_ERRORS, Trouble):
-        for at_ms, fields in of_function(stack, GROUPS["ingest"], QUEUED, since_ms, cut.append):
+        for at_ms, fields in log_lines(stack, GROUPS["ingest"], QUEUED, since_ms, cut.append):
             if fields.get("message_id") and fields.get("entity"):
                 moments.setdefault(str(fields["entity"]), []).append(at_ms / 1000)
         return moments if moments and not cut else None
@@ -123,12 +123,12 @@ def refused_currencies(stack: Stack, since_ms: int) -> set[str]:
     Empty if its log cannot be read.
     """
     with suppress(*AWS_ERRORS, Trouble):
-        lines = list(of_function(stack, GROUPS["consumer"], CURRENCY_LEFT_OUT, since_ms))
+        lines = list(log_lines(stack, GROUPS["consumer"], CURRENCY_LEFT_OUT, since_ms))
         return {str(fields["currency"]) for _, fields in lines if fields.get("currency")}
     return set()
 
 
-def of_function(
+def log_lines(
     stack: Stack, function: str, pattern: str, since_ms: int, cut: Callable[[str], None] = lambda _cut: None
 ) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """Yield time (epoch ms) and content of one function's JSON log lines that match the pattern.
@@ -136,7 +136,7 @@ def of_function(
     `function` is an output of the template. `cut` is called with a text if there are too many lines. Raises botocore's
     errors.
     """
-    lines = _lines(stack.aws.client("logs"), _group(stack, stack.output(function)), pattern, since_ms, cut)
+    lines = _matching_lines(stack.aws.client("logs"), _group(stack, stack.output(function)), pattern, since_ms, cut)
     by_store = function == GROUPS["ingest"]
     return (line for line in lines if not by_store or _is_of_store(stack, line[1]))
 
@@ -151,7 +151,7 @@ def _group(stack: Stack, function: str) -> str:
     return (configuration.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{function}"
 
 
-def _lines(
+def _matching_lines(
     logs: Any, group: str, pattern: str, since_ms: int, cut: Callable[[str], None]
 ) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """Yield time (epoch ms) and content of the JSON lines that match; none if the log group does not exist."""

@@ -118,9 +118,9 @@ class Crm:
                 records += self._hubspot.read(self._type, chunk, names, id_property=self._table.key_property)
             else:
                 records += read_by_search(self._hubspot, self._type, chunk, names)
-        return self._by_key(records)
+        return self._grouped_by_key(records)
 
-    def _by_key(self, records: Sequence[Record]) -> dict[str, list[Record]]:
+    def _grouped_by_key(self, records: Sequence[Record]) -> dict[str, list[Record]]:
         by_deal_key: dict[str, list[Record]] = {}
         for record in sorted(records, key=lambda deal: int(deal.id)):
             by_deal_key.setdefault(record.properties.get(self._table.key_property) or "", []).append(record)

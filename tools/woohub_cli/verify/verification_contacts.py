@@ -85,7 +85,7 @@ def _check_accounts(run: VerificationRun, rows: Iterable[StoreRow]) -> None:
 
 def _check_account(run: VerificationRun, row: StoreRow) -> None:
     entity = f"customer:{row.id}"
-    run.named[entity] = OrderName(row.id, "", order_names.of_account(row.fields))
+    run.named[entity] = OrderName(row.id, "", order_names.account_name(row.fields))
     try:
         event = customer_event(row, run.now_ms(), run.store.ahead_s)
         if event is None:
@@ -110,15 +110,7 @@ def _check_account(run: VerificationRun, row: StoreRow) -> None:
 
 def _check_contacts(run: VerificationRun) -> dict[str, Record]:
     """Compare each contact once, however many addresses it has. Return the contacts by address."""
-    run.show("contacts", len(run.seen), 0)
-    done = 0
-
-    def advance(more: int) -> None:
-        nonlocal done
-        done += more
-        run.show("contacts", len(run.seen), done)
-
-    records = run.crm.contacts(run.seen, advance)
+    records = _read_contacts(run)
     # Queueing an order without a deal creates the contact, too, so a missing contact is not reported again.
     missing = {mismatch.entity for mismatch in run.report.mismatches if mismatch.kind is MismatchKind.MISSING}
     together: dict[str, list[Seen]] = {}
@@ -138,6 +130,18 @@ def _check_contacts(run: VerificationRun) -> dict[str, Record]:
     run.report.mismatches += metrics_mismatches(run.crm, summed_up, former | entities)
     run.report.contacts = len(by_id)
     return records
+
+
+def _read_contacts(run: VerificationRun) -> dict[str, Record]:
+    run.show("contacts", len(run.seen), 0)
+    done = 0
+
+    def advance(more: int) -> None:
+        nonlocal done
+        done += more
+        run.show("contacts", len(run.seen), done)
+
+    return run.crm.contacts(run.seen, advance)
 
 
 def _former_contacts(run: VerificationRun) -> Iterator[tuple[str, str]]:
@@ -205,15 +209,15 @@ def _check_deals_without_their_contact(run: VerificationRun, contacts: dict[str,
     """
     bare = [link for link in run.links if link.email not in contacts | dict.fromkeys(run.refused)]
     comes_with = {mismatch.entity for mismatch in run.report.mismatches if mismatch.queueable}
-    run.report.mismatches += [_without_contact(run, link) for link in bare if link.entity not in comes_with]
+    run.report.mismatches += [_missing_contact(run, link) for link in bare if link.entity not in comes_with]
     deleted = {link.email: ids for link in bare if (ids := _contact_ids(link.deal))}
     for email in sorted(deleted)[:MAX_DELETED_CONTACTS]:
-        run.report.mismatches += map(partial(_without_contact, run), _other_deals(run, email, deleted[email]))
+        run.report.mismatches += map(partial(_missing_contact, run), _other_deals(run, email, deleted[email]))
     if len(deleted) > MAX_DELETED_CONTACTS:
         run.report.notes[TOO_MANY_DELETED] += 1
 
 
-def _without_contact(run: VerificationRun, link: Link) -> Mismatch:
+def _missing_contact(run: VerificationRun, link: Link) -> Mismatch:
     kind, target = MismatchKind.UNASSOCIATED, run.crm.target
     return Mismatch.of_order(kind, link.order_id, target, link.deal.id, detail=BARE)
 
