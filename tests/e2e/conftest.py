@@ -1,6 +1,6 @@
-"""The deployed template in an emulated AWS, one for each process of tests; functions may do only what it allows them.
+"""The deployed template in an emulated AWS, one per test process, with its permissions enforced.
 
-Tests run in any order and share a stack: whoever changes what lasts in it, such as a secret, puts it back.
+Tests run in any order and share a stack: a test that changes something lasting, such as a secret, restores it.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ def running_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture
 def stack(running_stack: Stack) -> Stack:
-    """With an empty HubSpot and empty queues."""
+    """The running stack, with an empty HubSpot and empty queues."""
     stack_client.simulator(running_stack, "POST", "reset", {"provisioned": True})
     running_stack.client("sqs").purge_queue(QueueUrl=running_stack.dlq_url)
-    assert stack_client.queue_length(running_stack) == 0, "the test before left deliveries behind"
+    assert stack_client.queue_length(running_stack) == 0, "the last test left deliveries in the queue"
     return running_stack
 
 
 @pytest.fixture
 def terminal(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
-    """In a folder where this stack is the local one."""
+    """A command runner in a folder whose local stack is this one."""
     (tmp_path / ".local").symlink_to(Path(stack.log).parent)
     monkeypatch.chdir(tmp_path)
     return CliRunner()

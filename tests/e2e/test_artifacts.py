@@ -1,4 +1,4 @@
-"""What is deployed to AWS, as packaging/Makefile makes it on any host."""
+"""The artifacts that are deployed to AWS, as packaging/Makefile builds them on any host."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmark.functions import ROOT, build
 
 
-def test_dependencies_are_made_for_lambdas_python_and_processor(tmp_path: Path) -> None:
+def test_compiled_dependencies_are_for_lambdas_python_and_processor(tmp_path: Path) -> None:
     layer = build("DependenciesLayer", tmp_path / "layer") / "python"
 
     compiled = [file.name for file in layer.rglob("*.so")]
@@ -15,7 +15,7 @@ def test_dependencies_are_made_for_lambdas_python_and_processor(tmp_path: Path) 
     assert all(name.endswith(".cpython-313-aarch64-linux-gnu.so") for name in compiled)
 
 
-def test_dependencies_leave_out_what_lambda_brings(tmp_path: Path) -> None:
+def test_the_dependencies_layer_leaves_out_what_lambda_has(tmp_path: Path) -> None:
     layer = build("DependenciesLayer", tmp_path / "layer") / "python"
 
     packages = {path.name for path in layer.iterdir()}
@@ -23,7 +23,7 @@ def test_dependencies_leave_out_what_lambda_brings(tmp_path: Path) -> None:
     assert not {"boto3", "botocore", "s3transfer"} & packages
 
 
-def test_the_package_goes_with_its_mapping_table(tmp_path: Path) -> None:
+def test_the_shared_layer_has_every_file_of_the_package(tmp_path: Path) -> None:
     layer = build("SharedLayer", tmp_path / "layer") / "python"
 
     source = ROOT / "layers" / "shared"
@@ -33,7 +33,7 @@ def test_the_package_goes_with_its_mapping_table(tmp_path: Path) -> None:
     assert Path("woohub/mapping/mapping.toml") in built_files
 
 
-def test_a_function_is_one_file(tmp_path: Path) -> None:
+def test_a_function_is_built_as_one_file(tmp_path: Path) -> None:
     function = build("ConsumerFunction", tmp_path / "function")
 
     assert [path.name for path in function.glob("*.*")] == ["app.py"]

@@ -1,4 +1,4 @@
-"""The commands behind `make local` and `make demo`, as processes of their own."""
+"""The commands of `make local` and `make demo`."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ import pytest
 from local_stack.demo import demo
 from local_stack.settings import ROOT
 
-HUBSPOT = "http://127.0.0.1:9"  # nothing listens there, and nothing may be called
+HUBSPOT = "http://127.0.0.1:9"  # nothing listens there, so any call fails
 
 
 @contextmanager
 def local_stack(state: Path) -> Iterator[subprocess.Popen[str]]:
-    variables = {"LOCAL_PORT": "0", "HUBSPOT_API_URL": HUBSPOT, "AWS_PROFILE": "of-somebody"}
+    variables = {"LOCAL_PORT": "0", "HUBSPOT_API_URL": HUBSPOT, "AWS_PROFILE": "other-profile"}
     process = subprocess.Popen(  # noqa: S603
         [sys.executable, "-m", "local_stack", "--state", str(state), "up"],
         env=os.environ | variables,
@@ -54,7 +54,7 @@ def listens(url: str) -> bool:
         return probe.connect_ex((urlsplit(url).hostname, urlsplit(url).port)) == 0
 
 
-def test_the_stack_stays_until_it_is_interrupted_and_leaves_nothing(tmp_path: Path) -> None:
+def test_the_local_stack_runs_until_interrupted_and_leaves_no_state(tmp_path: Path) -> None:
     with local_stack(tmp_path) as first:
         printed = until_ready(first)
         stack = json.loads((tmp_path / "stack.json").read_text())
@@ -64,9 +64,9 @@ def test_the_stack_stays_until_it_is_interrupted_and_leaves_nothing(tmp_path: Pa
         assert any("woohub setup --stack local" in line for line in printed)
 
         with local_stack(tmp_path) as second:
-            said, _ = second.communicate(timeout=60)
+            output, _ = second.communicate(timeout=60)
         assert second.returncode == 1
-        assert f"already running on {stack['aws_endpoint_url']}" in said
+        assert f"already running on {stack['aws_endpoint_url']}" in output
 
         first.send_signal(signal.SIGINT)
         assert first.wait(timeout=60) == 0
@@ -74,8 +74,8 @@ def test_the_stack_stays_until_it_is_interrupted_and_leaves_nothing(tmp_path: Pa
     assert not (tmp_path / "stack.json").exists()
 
 
-def test_the_demo_ends_as_it_must(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Also its second part: lost deliveries and a disabled webhook are healed by one run."""
+def test_the_demo_succeeds_and_prints_its_records(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In its second part one reconcile run recovers lost deliveries and repairs a disabled webhook."""
     assert demo(tmp_path) == 0
 
     shown = capsys.readouterr().out

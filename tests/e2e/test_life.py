@@ -1,4 +1,4 @@
-"""A stack's life beside another one: it is made, changed while messages wait, and removed without a trace."""
+"""A second stack is created, deployed again during an outage, and deleted."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from woohub.delivery.messages import to_sqs
 
 NAME = "another"
 OPEN = json.dumps({"state": "open", "policy": "daily", "until": int(time.time()) + 3600})  # a probe is due in an hour
-SECRET, MARK = '{"token": "pat-1"}', '{"orders":"…"}'
+SECRET, WATERMARK = '{"token": "pat-1"}', '{"orders":"…"}'
 
 
 @dataclass
-class Other:
-    """The stack under test, in the emulated AWS of the one that all tests share."""
+class SecondStack:
+    """The stack under test, in the emulated AWS of the shared stack."""
 
     stack: Stack
 
@@ -52,27 +52,27 @@ class Other:
 
 
 @pytest.fixture(scope="module")
-def other(running_stack: Stack) -> Iterator[Other]:
-    made = Other(running_stack)
+def other(running_stack: Stack) -> Iterator[SecondStack]:
+    made = SecondStack(running_stack)
     made.deploy()
     yield made
-    made.sam("delete", "--no-prompts")  # of what is gone already there is nothing to delete
+    made.sam("delete", "--no-prompts")  # does nothing if the stack is already deleted
 
 
-def released(other: Other, function: str) -> dict[str, Any]:
-    """What the alias leads to."""
+def live_configuration(other: SecondStack, function: str) -> dict[str, Any]:
+    """The configuration of the version behind the alias."""
     configuration: dict[str, Any] = other.aws("lambda").get_function_configuration(FunctionName=f"{function}:live")
     return configuration
 
 
-def waiting(other: Other) -> int:
+def waiting(other: SecondStack) -> int:
     name = "ApproximateNumberOfMessages"
     queue = other.aws("sqs").get_queue_attributes(QueueUrl=other.output("QueueUrl"), AttributeNames=[name])
     return int(queue["Attributes"][name])
 
 
-def kept(other: Other) -> dict[str, Any]:
-    """What an operator would miss if a deployment touched it."""
+def lasting_state(other: SecondStack) -> dict[str, Any]:
+    """Messages, settings, state and secrets that a deployment must not change."""
     ssm, secrets, mapping = other.aws("ssm"), other.aws("secretsmanager"), other.output("EventSourceMappingId")
     parameters, of_stack = ("BreakerParameter", "WatermarkParameter"), ("HubSpotSecretArn", "WebhookSecretArn")
     return {
@@ -84,11 +84,11 @@ def kept(other: Other) -> dict[str, Any]:
     }
 
 
-def in_an_outage(other: Other) -> None:
-    """The consumer disabled, and messages in the queue."""
+def begin_outage(other: SecondStack) -> None:
+    """Put the stack in an outage: open breaker, consumer disabled, messages in the queue."""
     other.aws("lambda").update_event_source_mapping(UUID=other.output("EventSourceMappingId"), Enabled=False)
     other.aws("secretsmanager").put_secret_value(SecretId=other.output("HubSpotSecretArn"), SecretString=SECRET)
-    for parameter, value in (("BreakerParameter", OPEN), ("WatermarkParameter", MARK)):
+    for parameter, value in (("BreakerParameter", OPEN), ("WatermarkParameter", WATERMARK)):
         other.aws("ssm").put_parameter(Name=other.output(parameter), Value=value, Type="String", Overwrite=True)
     for number in (1, 2, 3):
         message = to_sqs(delivery("order.created", order(number)))
@@ -97,44 +97,44 @@ def in_an_outage(other: Other) -> None:
 
 @dataclass(frozen=True)
 class Before:
-    """A stack in an outage, before it was deployed anew."""
+    """A stack in an outage, before it was deployed again."""
 
-    kept: dict[str, Any]
-    version: int  # of the consumer, which takes the deliveries
+    lasting_state: dict[str, Any]
+    version: int  # of the consumer
 
 
 @pytest.fixture(scope="module")
-def before(other: Other) -> Before:
-    """With other settings, and in an account that cannot reserve concurrency, it is deployed after this was seen."""
-    in_an_outage(other)
-    seen = Before(kept(other), int(released(other, other.output("ConsumerFunction"))["Version"]))
+def before(other: SecondStack) -> Before:
+    """The state before a deployment with other settings and without reserved concurrency."""
+    begin_outage(other)
+    seen = Before(lasting_state(other), int(live_configuration(other, other.output("ConsumerFunction"))["Version"]))
     other.deploy(HubSpotRequestsPer10Seconds="60", LogLevel="DEBUG", ConsumerReservedConcurrency="0")
     return seen
 
 
-def test_a_deployment_in_an_outage_keeps_all_that_waits_and_all_that_was_set(other: Other, before: Before) -> None:
-    states = [before.kept[name] for name in ("messages", "consumer", "HubSpotSecretArn")]
+def test_a_deployment_in_an_outage_keeps_messages_parameters_and_secrets(other: SecondStack, before: Before) -> None:
+    states = [before.lasting_state[name] for name in ("messages", "consumer", "HubSpotSecretArn")]
     assert states == [3, "Disabled", SECRET]
-    assert kept(other) == before.kept
+    assert lasting_state(other) == before.lasting_state
 
 
-def test_a_new_setting_reaches_the_version_that_takes_the_deliveries(other: Other, before: Before) -> None:
-    after = released(other, other.output("ConsumerFunction"))
+def test_a_new_setting_is_in_a_new_version_behind_the_live_alias(other: SecondStack, before: Before) -> None:
+    after = live_configuration(other, other.output("ConsumerFunction"))
 
     assert after["Environment"]["Variables"]["HUBSPOT_REQUESTS_PER_10_SECONDS"] == "60"
     assert int(after["Version"]) > before.version
 
 
 @pytest.mark.usefixtures("before")
-def test_an_account_that_cannot_reserve_concurrency_gets_two_writers_with_half_of_the_budget(other: Other) -> None:
-    variables = released(other, other.output("ConsumerFunction"))["Environment"]["Variables"]
+def test_a_consumer_without_reserved_concurrency_is_not_configured_as_the_only_writer(other: SecondStack) -> None:
+    variables = live_configuration(other, other.output("ConsumerFunction"))["Environment"]["Variables"]
 
     assert variables["HUBSPOT_ONE_WRITER"] == "0"
 
 
-def test_a_breaker_that_cloudformation_writes_over_stays_open(other: Other) -> None:
-    """It does so when a deployment changes anything of the parameter, if only its tags."""
-    in_an_outage(other)
+def test_a_breaker_overwritten_by_cloudformation_stays_open(other: SecondStack) -> None:
+    """CloudFormation overwrites it when a deployment changes anything of the parameter, even its tags."""
+    begin_outage(other)
     name = other.output("BreakerParameter")
     other.aws("ssm").put_parameter(Name=name, Value=TEMPLATE_VALUE, Type="String", Overwrite=True)
 
@@ -143,8 +143,8 @@ def test_a_breaker_that_cloudformation_writes_over_stays_open(other: Other) -> N
     assert json.loads(answer["Payload"].read()) == {"state": "open", "done": "waiting"}
 
 
-def everything(other: Other) -> set[str]:
-    """The names of all that stacks are made of, in the whole account."""
+def resources(other: SecondStack) -> set[str]:
+    """The names of all resources in the account."""
     listed = {
         "lambda": [("list_functions", "Functions", "FunctionName"), ("list_layers", "Layers", "LayerName")],
         "sqs": [("list_queues", "QueueUrls", "")],
@@ -170,10 +170,10 @@ def everything(other: Other) -> set[str]:
     return names | {f"mapping {mapping['FunctionArn']}" for mapping in mappings}
 
 
-def test_removing_a_stack_leaves_nothing_of_it(other: Other) -> None:
-    of_it = {resource for resource in everything(other) if NAME in resource}
+def test_deleting_a_stack_leaves_none_of_its_resources(other: SecondStack) -> None:
+    of_stack = {resource for resource in resources(other) if NAME in resource}
 
     other.sam("delete", "--no-prompts")
 
-    assert len(of_it) > 40
-    assert {resource for resource in everything(other) if NAME in resource} == set()
+    assert len(of_stack) > 40
+    assert {resource for resource in resources(other) if NAME in resource} == set()

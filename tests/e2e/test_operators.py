@@ -21,8 +21,8 @@ from woohub.delivery import signatures
 from woohub.delivery.messages import to_sqs
 from woohub_cli.main import app
 
-# Other tests sent this stack errors of the store and forged deliveries; or none did, and nothing was delivered yet.
-OF_THE_LAST_DAY = {"events", "signatures", "last delivery"}
+# These depend on the other tests: they send error bodies and forged deliveries, or nothing was delivered yet.
+CHECKS_OF_THE_LAST_DAY = {"events", "signatures", "last delivery"}
 
 
 @pytest.fixture(scope="module")
@@ -36,14 +36,14 @@ def answer(terminal: CliRunner, *arguments: str) -> Any:
     return json.loads(result.stdout)
 
 
-def test_a_stack_that_is_well_is_called_well(terminal: CliRunner) -> None:
+def test_doctor_finds_no_problem_in_a_healthy_stack(terminal: CliRunner) -> None:
     checks = {check["check"]: check["outcome"] for check in answer(terminal, "doctor")["checks"]}
 
     assert checks["signed test delivery"] == checks["breaker"] == checks["HubSpot properties"] == "ok"
-    assert {name for name, outcome in checks.items() if outcome in ("failed", "warning")} <= OF_THE_LAST_DAY
+    assert {name for name, outcome in checks.items() if outcome in ("failed", "warning")} <= CHECKS_OF_THE_LAST_DAY
 
 
-def test_dead_letters_are_found(terminal: CliRunner, stack: Stack) -> None:
+def test_doctor_reports_dead_letters(terminal: CliRunner, stack: Stack) -> None:
     body = json.dumps(delivery(93).payload | {"id": 47, "total": "39,98 EUR"}).encode()
     headers = {name: value for name, value in delivery(93).headers.items() if name != "Content-Length"}
     stack_client.send(stack, headers | {"X-WC-Webhook-Signature": signatures.sign(body, SECRET)}, body)
@@ -55,7 +55,7 @@ def test_dead_letters_are_found(terminal: CliRunner, stack: Stack) -> None:
     assert "woohub dlq" in checks["dead letters"]["fix"]
 
 
-def test_a_live_test_finds_every_order_and_removes_them(terminal: CliRunner, stack: Stack) -> None:
+def test_load_finds_all_20_orders_and_cleans_them_up(terminal: CliRunner, stack: Stack) -> None:
     report = answer(terminal, "load", "--orders", "20", "--rate", "10", "--clean")
 
     assert (report["arrived"], report["findings"], report["refused"]) == (20, [], {})
@@ -63,7 +63,7 @@ def test_a_live_test_finds_every_order_and_removes_them(terminal: CliRunner, sta
     assert stack_client.deals(stack) == []
 
 
-def test_the_installed_command_needs_only_a_dotenv_file_and_credentials(
+def test_the_installed_command_works_with_a_dotenv_file_and_credentials(
     wheel: InstalledWheel, stack: Stack, tmp_path: Path
 ) -> None:
     (tmp_path / ".env").write_text(f"WOOHUB_STACK={stack.stack_name}\nAWS_ENDPOINT_URL={stack.aws_endpoint_url}\n")
@@ -82,7 +82,7 @@ def test_the_installed_command_needs_only_a_dotenv_file_and_credentials(
 
 
 def stage_of_an_order(stack: Stack, number: int) -> str:
-    """Where the deal of a new order with a custom status lands."""
+    """The stage of the deal of a new order with a custom status."""
     message = to_sqs(order_delivery("order.created", order(number, status="awaiting-pickup")))
     stack.client("sqs").send_message(QueueUrl=stack.queue_url, **message)
 
@@ -93,9 +93,7 @@ def stage_of_an_order(stack: Stack, number: int) -> str:
     return stages()[0]
 
 
-def test_a_custom_status_is_pushed_and_the_running_stack_uses_it(
-    terminal: CliRunner, stack: Stack, tmp_path: Path
-) -> None:
+def test_a_pushed_custom_status_is_used_by_the_running_stack(terminal: CliRunner, stack: Stack, tmp_path: Path) -> None:
     (tmp_path / "mapping.toml").write_text('stages.on_hold.statuses = ["awaiting-pickup"]\n', "utf-8")
     numbers = count(501)
     before = stage_of_an_order(stack, next(numbers))

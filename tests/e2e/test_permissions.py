@@ -1,7 +1,7 @@
-"""Least privilege, proven: the functions do all their work with what template.yaml allows them, and not with less.
+"""The functions do all their work with the permissions of template.yaml, and not with fewer.
 
-Each permission is taken away in turn, and the work of its function must come out differently. Not shown here is what
-Lambda itself does with a role, since the emulated one does not ask: writing logs and traces.
+Each permission is removed in turn, and the results of its function must differ. Not tested is what Lambda itself does
+with a role, since the emulated one does not check it: writing logs and traces.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ from woohub.reconcile.watermark import Watermark, text
 from woohub.store.webhooks import TOPICS
 from woohub.stores import StoreSettings
 
-OF_LAMBDA_ITSELF = ("logs:", "xray:")
+USED_BY_LAMBDA = ("logs:", "xray:")
 SECOND = "second"  # another store of the stack
-Results = Generator[tuple[str, Any], None, None]  # of a function's work, by name, as they come
+Results = Generator[tuple[str, Any], None, None]  # the results of a function's work, by name, in order
 
 
 @dataclass(frozen=True)
 class Permission:
-    """One action on one resource, by its place in the policy of a role."""
+    """One action on one resource, by its position in the policy of a role."""
 
     role: str
     policy: str
@@ -83,12 +83,12 @@ def on(resource: Any) -> str:
     return resource if isinstance(resource, str) else str(*resource.values())
 
 
-PERMISSIONS = [permission for permission in permissions() if not permission.action.startswith(OF_LAMBDA_ITSELF)]
+PERMISSIONS = [permission for permission in permissions() if not permission.action.startswith(USED_BY_LAMBDA)]
 
 
 @contextmanager
 def without(permission: Permission, stack: Stack) -> Iterator[None]:
-    """The stack with this permission taken out of the deployed role."""
+    """The stack without this permission in the deployed role."""
     iam, role = stack.client("iam"), role_of(permission.role, stack)
     whole = iam.get_role_policy(RoleName=role, PolicyName=permission.policy)["PolicyDocument"]
     less = json.loads(json.dumps(whole))
@@ -114,21 +114,18 @@ def role_of(name: str, stack: Stack) -> str:
     return str(resource["StackResourceDetail"]["PhysicalResourceId"])
 
 
-# The work of each function, and what comes of it
-
-
-def invoked(stack: Stack, name: str, event: Any) -> Any:
-    """What a function answers from a cold start, or the name of the error it ended with."""
+def invoke_cold(stack: Stack, name: str, event: Any) -> Any:
+    """A function's answer after a cold start, or the name of its error."""
     end_warm_processes(stack, name)
     client, function = stack.client("lambda"), getattr(stack, f"{name}_function")
     timeout = client.get_function_configuration(FunctionName=function)["Timeout"]
-    client.update_function_configuration(FunctionName=function, Timeout=15)  # seconds: enough, and no long tries
-    answer = answered(stack, function, event)
+    client.update_function_configuration(FunctionName=function, Timeout=15)  # seconds: enough without long retries
+    answer = invoke(stack, function, event)
     client.update_function_configuration(FunctionName=function, Timeout=timeout)
     return answer
 
 
-def answered(stack: Stack, function: str, event: Any) -> Any:
+def invoke(stack: Stack, function: str, event: Any) -> Any:
     response = stack.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
     payload = json.loads(response["Payload"].read())
     return payload["errorType"] if "FunctionError" in response else payload
@@ -144,7 +141,7 @@ def poll_queue(stack: Stack, enabled: bool) -> None:
 
 
 def breaker(stack: Stack, **state: Any) -> str:
-    """The breaker's state, set before if one is given."""
+    """The breaker's state; set first if one is given."""
     ssm = stack.client("ssm")
     if state:
         ssm.put_parameter(Name=stack.breaker_parameter, Value=json.dumps(state), Type="String", Overwrite=True)
@@ -152,8 +149,8 @@ def breaker(stack: Stack, **state: Any) -> str:
     return str(json.loads(value)["state"])
 
 
-def written_over(stack: Stack, parameter: str, start: str) -> None:
-    """As CloudFormation does it when a deployment changes the parameter's tags."""
+def overwrite(stack: Stack, parameter: str, start: str) -> None:
+    """Overwrite a parameter as CloudFormation does when a deployment changes its tags."""
     stack.client("ssm").put_parameter(Name=parameter, Value=start, Type="String", Overwrite=True)
 
 
@@ -161,30 +158,28 @@ def ingest(stack: Stack) -> Results:
     """A delivery is verified and queued."""
     poll_queue(stack, enabled=False)
     event = json.loads((ROOT / "events" / "ingest-order-created.json").read_text(encoding="utf-8"))
-    yield "status", invoked(stack, "ingest", event)["statusCode"]
+    yield "status", invoke_cold(stack, "ingest", event)["statusCode"]
     of_second = event | {"pathParameters": {"store": SECOND}}
-    yield "status for the second store", answered(stack, stack.ingest_function, of_second)["statusCode"]
+    yield "status for the second store", invoke(stack, stack.ingest_function, of_second)["statusCode"]
     yield "queued", stack_client.queue_length(stack)
 
 
 def consumer(stack: Stack) -> Results:
-    """Orders land, by the mapping in the bucket; one is refused; then HubSpot refuses the token, with one message in
-    hand for so long that it is renewed."""
+    """Orders are written by the mapping in the bucket and one is rejected; then HubSpot rejects the token, with one
+    message that was received so often that it is sent again."""
     logged = len(Path(stack.log).read_bytes())
     yield "polled", polled(stack)
     poll_queue(stack, enabled=True)
-    invoked(stack, "consumer", {"Records": [record(1, status="awaiting-pickup"), record(2, total="a lot")]})
+    invoke_cold(stack, "consumer", {"Records": [record(1, status="awaiting-pickup"), record(2, total="a lot")]})
     yield "written", [(deal.order, deal.stage) for deal in stack_client.deals(stack)]
-    yield "refused", [letter["entity"] for letter in stack_client.dead_letters(stack)]
+    yield "rejected", [letter["entity"] for letter in stack_client.dead_letters(stack)]
     stack_client.simulator(stack, "POST", "faults", {"status": 401})
-    written_over(stack, stack.breaker_parameter, BREAKER)
-    answered(
-        stack, stack.consumer_function, {"Records": [received(3, stack), record(4, receive_count=RESEND_RECEIVES)]}
-    )
-    yield "renewed", delayed(stack)
+    overwrite(stack, stack.breaker_parameter, BREAKER)
+    invoke(stack, stack.consumer_function, {"Records": [received(3, stack), record(4, receive_count=RESEND_RECEIVES)]})
+    yield "resent", delayed(stack)
     yield "breaker", (breaker(stack), event_source_mapping(stack)["State"])
     log = logged_since(logged, stack)
-    yield "troubles", [word for word in ("queue_call_failed", "breaker_not_stored") if word in log]
+    yield "warnings", [word for word in ("queue_call_failed", "breaker_not_stored") if word in log]
 
 
 def logged_since(start: int, stack: Stack) -> str:
@@ -192,7 +187,7 @@ def logged_since(start: int, stack: Stack) -> str:
 
 
 def polled(stack: Stack) -> bool:
-    """Whether Lambda may take a message from the queue for the function."""
+    """Whether Lambda may receive a message from the queue for the function."""
     stack.client("sqs").send_message(QueueUrl=stack.queue_url, **to_sqs(delivery("order.created", order(9))))
 
     def allowed() -> bool:
@@ -201,7 +196,7 @@ def polled(stack: Stack) -> bool:
     def refused() -> bool:
         return str(event_source_mapping(stack)["LastProcessingResult"]).startswith("PROBLEM")
 
-    wait_until(lambda: allowed() or refused(), "the queue is neither polled nor is that refused", timeout_s=30)
+    wait_until(lambda: allowed() or refused(), "the queue is neither polled nor is polling denied", timeout_s=30)
     return allowed()
 
 
@@ -211,7 +206,7 @@ def record(number: int, *, receive_count: int = 1, **changes: Any) -> dict[str, 
 
 
 def received(number: int, stack: Stack) -> dict[str, Any]:
-    """A record of a message that really is in the queue, and hidden since we have it."""
+    """A record of a message that is in the queue, and hidden because it was received."""
     poll_queue(stack, enabled=False)
     sqs = stack.client("sqs")
     sqs.send_message(QueueUrl=stack.queue_url, **to_sqs(delivery("order.created", order(number))))
@@ -227,48 +222,48 @@ def delayed(stack: Stack) -> int:
 
 
 def governor(stack: Stack) -> Results:
-    """An open breaker is closed, since HubSpot answers, and stays so if it was opened at the same moment."""
+    """An open breaker is closed because HubSpot responds; a mapping that was disabled meanwhile is enabled again."""
     poll_queue(stack, enabled=False)
     breaker(stack, state="open", policy="outage", resume=True)
-    written_over(stack, stack.breaker_parameter, BREAKER)
-    yield "answer", invoked(stack, "governor", {})
+    overwrite(stack, stack.breaker_parameter, BREAKER)
+    yield "answer", invoke_cold(stack, "governor", {})
     yield "breaker", (breaker(stack), event_source_mapping(stack)["State"])
-    poll_queue(stack, enabled=False)  # as an opening does that the closing overtook
-    yield "answer after a race", answered(stack, stack.governor_function, {})
+    poll_queue(stack, enabled=False)  # as a breaker does that opens while it is closed
+    yield "answer after a race", invoke(stack, stack.governor_function, {})
     yield "mapping after a race", event_source_mapping(stack)["State"]
 
 
 def reconcile(stack: Stack) -> Results:
-    """Stores without our webhooks get them, and what they have is queued; the night's work is done as well."""
+    """Two stores get their webhooks, and their orders are queued, with the nightly scans."""
     poll_queue(stack, enabled=False)
     logged, ssm = len(Path(stack.log).read_bytes()), stack.client("ssm")
     watermarks = (stack.watermark_parameter, stores.watermark_parameter(stack.stack_name, SECOND))
     for name in watermarks:
-        written_over(stack, name, text(Watermark.beginning("2026-11-25T00:00:00", "")))
-        written_over(stack, name, WATERMARK)
+        overwrite(stack, name, text(Watermark.beginning("2026-11-25T00:00:00", "")))
+        overwrite(stack, name, WATERMARK)
     list_of_stores = {"Bucket": stack.configuration_bucket, "Key": STORES_KEY}
     stack.client("s3").put_object(**list_of_stores, Body=stores_file.write({SECOND: StoreSettings()}))
     access_of_second = stores.access_secret(stack.stack_name, SECOND)
     with shop_with_access(stack, stack.store_secret_arn) as shop, shop_with_access(stack, access_of_second) as second:
-        answer = invoked(stack, "reconcile", {"customers": "all", "deleted": "all"})
+        answer = invoke_cold(stack, "reconcile", {"customers": "all", "deleted": "all"})
         if isinstance(answer, dict) and str(answer.get("stopped")).startswith("out of time"):  # on a busy machine
-            answer = answered(stack, stack.reconcile_function, {})
+            answer = invoke(stack, stack.reconcile_function, {})
         yield "complete", complete(answer)
         yield "webhooks", {webhook.topic: webhook.secret for webhook in shop.hooks.webhooks.values()}
-        yield "second complete", complete(answered(stack, stack.reconcile_function, {"store": SECOND}))
+        yield "second complete", complete(invoke(stack, stack.reconcile_function, {"store": SECOND}))
         yield "second's webhooks", {webhook.topic: webhook.secret for webhook in second.hooks.webhooks.values()}
-        yield "queued", stack_client.queue_length(stack) > 1  # of each store; the last minutes are read twice
+        yield "queued", stack_client.queue_length(stack) > 1  # at least one per store; the last minutes are read twice
         kept = [ssm.get_parameter(Name=name)["Parameter"]["Value"] != WATERMARK for name in watermarks]
         yield "watermarks kept", kept
-        # nothing to do for the run it starts
+        # so that the run it starts does nothing
         stack.client("secretsmanager").put_secret_value(SecretId=access_of_second, SecretString="{}")
-        answered(stack, stack.reconcile_function, {"source": "aws.events"})
+        invoke(stack, stack.reconcile_function, {"source": "aws.events"})
     yield "others started", "store_not_started" not in logged_since(logged, stack)
 
 
 @contextmanager
 def shop_with_access(stack: Stack, secret: str) -> Iterator[SimulatedShop]:
-    """A shop with one order, whose address and key are in this secret."""
+    """A shop with one order, whose URL and key are in this secret."""
     shop = SimulatedShop()
     with open_shop(shop, cron=False) as url:
         access = {"url": url, "consumer_key": KEY, "consumer_secret": SECRET}
@@ -288,10 +283,10 @@ WORK: dict[str, tuple[Callable[[Stack], Results], dict[str, Any]]] = {
         {
             "polled": True,
             "written": [("1", "on_hold"), ("9", "newly_created_order")],
-            "refused": ["order:2"],
-            "renewed": 1,
+            "rejected": ["order:2"],
+            "resent": 1,
             "breaker": ("open", "Disabled"),
-            "troubles": [],
+            "warnings": [],
         },
     ),
     "GovernorRole": (
@@ -319,8 +314,8 @@ WORK: dict[str, tuple[Callable[[Stack], Results], dict[str, Any]]] = {
 
 
 @pytest.fixture
-def workplace(stack: Stack) -> Iterator[Stack]:
-    """That a test may bring into any state, with nothing run by schedule meanwhile; afterwards it is as it was."""
+def changeable_stack(stack: Stack) -> Iterator[Stack]:
+    """A stack that a test may change: schedules are disabled, and its state is restored afterwards."""
     secrets, events = stack.client("secretsmanager"), stack.client("events")
     schedules = [rule["Name"] for rule in events.list_rules()["Rules"] if rule.get("ScheduleExpression")]
     for name in schedules:
@@ -355,15 +350,17 @@ def workplace(stack: Stack) -> Iterator[Stack]:
 
 
 @pytest.mark.parametrize("role", WORK)
-def test_what_the_template_allows_is_enough(role: str, workplace: Stack) -> None:
-    work, outcome = WORK[role]
+def test_each_function_works_with_the_templates_permissions(role: str, changeable_stack: Stack) -> None:
+    work, expected = WORK[role]
 
-    assert dict(work(workplace)) == outcome
+    assert dict(work(changeable_stack)) == expected
 
 
 @pytest.mark.parametrize("permission", PERMISSIONS, ids=str)
-def test_without_any_one_permission_the_work_is_not_done(permission: Permission, workplace: Stack) -> None:
-    work, outcome = WORK[permission.role]
+def test_each_function_fails_without_any_one_of_its_permissions(
+    permission: Permission, changeable_stack: Stack
+) -> None:
+    work, expected = WORK[permission.role]
 
-    with without(permission, workplace), closing(work(workplace)) as results:
-        assert any(result != outcome[name] for name, result in results)
+    with without(permission, changeable_stack), closing(work(changeable_stack)) as results:
+        assert any(result != expected[name] for name, result in results)

@@ -1,4 +1,4 @@
-"""From the store's request to the record in HubSpot, through the deployed template."""
+"""From a store's request to HubSpot's records, through the deployed template."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def send(stack: Stack, sent: Captured) -> int:
 
 
 def signed(sent: Captured, **changes: Any) -> tuple[dict[str, str], bytes]:
-    """The delivery with other contents, as the store would sign them."""
+    """The delivery with changed fields, signed as the store signs it."""
     body = json.dumps(sent.payload | changes).encode()
     headers = {name: value for name, value in sent.headers.items() if name != "Content-Length"}
     return headers | {"X-WC-Webhook-Signature": signatures.sign(body, SECRET)}, body
@@ -45,7 +45,7 @@ def consumer_state(stack: Stack) -> str:
     return str(stack.client("lambda").get_event_source_mapping(UUID=stack.event_source_mapping_id)["State"])
 
 
-def test_an_order_becomes_a_deal_with_its_contact(stack: Stack) -> None:
+def test_an_order_makes_a_deal_with_its_contact(stack: Stack) -> None:
     assert send(stack, ORDER) == 200
 
     drain(stack)
@@ -53,7 +53,7 @@ def test_an_order_becomes_a_deal_with_its_contact(stack: Stack) -> None:
     assert stack_client.deals(stack) == [DEAL]
 
 
-def test_the_same_delivery_twice_makes_one_deal_and_one_contact(stack: Stack) -> None:
+def test_a_repeated_delivery_makes_one_deal_and_one_contact(stack: Stack) -> None:
     send(stack, ORDER)
     drain(stack)
     send(stack, ORDER)
@@ -74,7 +74,7 @@ def test_updated_before_created_makes_one_deal_with_its_contact(stack: Stack) ->
     assert [(deal.order, deal.contact) for deal in stack_client.deals(stack)] == [("43", "guest.checkout@shop.example")]
 
 
-def test_a_forged_delivery_is_refused_and_not_queued(stack: Stack) -> None:
+def test_a_forged_delivery_gets_401_and_is_not_queued(stack: Stack) -> None:
     forged = ORDER.body.replace(b'"total":"39.98"', b'"total":"00.01"')
     assert forged != ORDER.body
 
@@ -83,13 +83,13 @@ def test_a_forged_delivery_is_refused_and_not_queued(stack: Stack) -> None:
     assert stack_client.queue_length(stack) == 0
 
 
-def test_the_stores_ping_is_answered_and_not_queued(stack: Stack) -> None:
+def test_a_ping_gets_200_and_is_not_queued(stack: Stack) -> None:
     assert send(stack, delivery(1)) == 200
 
     assert stack_client.queue_length(stack) == 0
 
 
-def test_a_poisoned_order_goes_to_the_dead_letter_queue_with_its_reason_and_harms_no_other(stack: Stack) -> None:
+def test_an_invalid_order_becomes_a_dead_letter_with_its_reason_and_the_other_is_written(stack: Stack) -> None:
     stack_client.send(stack, *signed(ORDER, id=47, total="39,98 €"))
     send(stack, ORDER)
 
@@ -100,7 +100,7 @@ def test_a_poisoned_order_goes_to_the_dead_letter_queue_with_its_reason_and_harm
     assert letter["reason"].startswith("total: ")
 
 
-def test_an_order_larger_than_a_message_arrives(stack: Stack) -> None:
+def test_an_order_larger_than_a_message_makes_its_deal(stack: Stack) -> None:
     plugin_data = [{"id": 1, "key": "lines", "value": "a line of a plugin\n" * 150_000}]
 
     assert stack_client.send(stack, *signed(ORDER, meta_data=plugin_data)) == 200
@@ -109,7 +109,7 @@ def test_an_order_larger_than_a_message_arrives(stack: Stack) -> None:
     assert stack_client.deals(stack) == [DEAL]
 
 
-def test_many_orders_at_once_take_few_requests(stack: Stack) -> None:
+def test_40_orders_at_once_take_at_most_12_requests(stack: Stack) -> None:
     for number in range(1000, 1040):
         stack_client.send(stack, *signed(ORDER, id=number))
 
@@ -118,7 +118,7 @@ def test_many_orders_at_once_take_few_requests(stack: Stack) -> None:
     assert stack_client.simulator(stack, "GET", "state")["requests"]["total"] <= 12
 
 
-def test_the_consumers_reserved_concurrency_holds_behind_its_alias(stack: Stack) -> None:
+def test_the_consumers_reserved_concurrency_applies_to_its_alias(stack: Stack) -> None:
     functions = stack.client("lambda")
     functions.put_function_concurrency(FunctionName=stack.consumer_function, ReservedConcurrentExecutions=0)
 
@@ -129,7 +129,7 @@ def test_the_consumers_reserved_concurrency_holds_behind_its_alias(stack: Stack)
         functions.put_function_concurrency(FunctionName=stack.consumer_function, ReservedConcurrentExecutions=1)
 
 
-def test_a_refused_token_pauses_the_consumer_and_the_governor_enables_it_again(stack: Stack) -> None:
+def test_a_rejected_token_disables_the_consumer_and_the_governor_enables_it_again(stack: Stack) -> None:
     stack_client.simulator(stack, "POST", "faults", {"status": 401})
     send(stack, ORDER)
     wait_until(lambda: consumer_state(stack) == "Disabled", "the breaker does not open", timeout_s=30)

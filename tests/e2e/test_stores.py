@@ -1,4 +1,4 @@
-"""A store, a status and a field come into a running stack with traffic flowing, without a deployment."""
+"""A store, a status and a field are added to a running stack under traffic, without a deployment."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from tests.support.overlays import PAID, PICKUP
 from woohub.configuration import mapping_key
 from woohub_cli.main import app
 
-PAUSE_S = 0.5  # between two things that happen in a shop
-IN_FORCE_S = 30.0  # less than the minute after which the consumer would read the bucket anyway
+PAUSE_S = 0.5  # between two acts of a shop
+IN_FORCE_S = 30.0  # less than the minute after which the consumer reads the bucket again
 STORES = ("north", "outlet")
 
 
@@ -39,15 +39,15 @@ def add(terminal: CliRunner, name: str, shop: SimulatedShop) -> None:
 
 
 @contextmanager
-def trading(*shops: SimulatedShop) -> Iterator[None]:
+def traffic(*shops: SimulatedShop) -> Iterator[None]:
     """Orders, accounts and changes in each shop, until the block ends."""
     ended = threading.Event()
 
-    def trade(shop: SimulatedShop) -> None:
+    def act(shop: SimulatedShop) -> None:
         while not ended.wait(PAUSE_S):
             shop.act()
 
-    threads = [threading.Thread(target=trade, args=(shop,)) for shop in shops]
+    threads = [threading.Thread(target=act, args=(shop,)) for shop in shops]
     for thread in threads:
         thread.start()
     try:
@@ -60,9 +60,9 @@ def trading(*shops: SimulatedShop) -> Iterator[None]:
 
 @pytest.fixture
 def shops(terminal: CliRunner, stack: Stack) -> Iterator[dict[str, SimulatedShop]]:
-    """Two shops with a history, not yet in the stack; afterwards the stack has no further store again.
+    """Two shops with a history, not yet in the stack; the stack has no further store afterwards.
 
-    Their shoppers have addresses of their own: of two orders of one person within the same second, dates say nothing.
+    The shops share no shopper, because dates do not decide between two orders of one person in the same second.
     """
     shops = {name: SimulatedShop(seed=seed, mail_domain=f"{name}.example") for seed, name in enumerate(STORES)}
     with running(shops["north"]), running(shops["outlet"]):
@@ -84,27 +84,27 @@ def deal_of(stack: Stack, key: str) -> dict[str, str] | None:
 
 
 def uses_the_new_mapping(stack: Stack, outlet: SimulatedShop) -> bool:
-    """By a new order: known deals keep their stage until their order's status changes."""
+    """Whether a new order uses it; existing deals keep their stage until their order's status changes."""
     key = f"outlet-{outlet.place(status='awaiting-pickup')}"
     wait_until(lambda: bool(deal_of(stack, key)), f"{key} does not arrive", timeout_s=IN_FORCE_S)
     deal = deal_of(stack, key) or {}
     return deal["dealstage"] == "on_hold" and bool(deal.get("woocommerce_payment_method"))
 
 
-def test_a_store_a_status_and_a_field_are_added_while_orders_flow(
+def test_a_store_a_status_and_a_field_are_added_while_orders_arrive(
     terminal: CliRunner, stack: Stack, shops: dict[str, SimulatedShop], tmp_path: Path
 ) -> None:
     (tmp_path / "outlet.toml").write_text(PICKUP + PAID, "utf-8")
 
-    with trading(*shops.values()):
+    with traffic(*shops.values()):
         add(terminal, "outlet", shops["outlet"])
         assert answer(terminal, "mapping", "push", "outlet.toml", "--store", "outlet", "--yes")["pushed"]
         answer(terminal, "setup", "--store", "outlet")
-        add(terminal, "north", shops["north"])  # at its first message the consumer reads what was pushed, too
+        add(terminal, "north", shops["north"])  # at its first message the consumer also reads the pushed mapping
         wait_until(
             lambda: uses_the_new_mapping(stack, shops["outlet"]), "the old mapping stays in use", timeout_s=IN_FORCE_S
         )
-        for name in shops:  # the new properties for what was written before the consumer knew them
+        for name in shops:  # writes the new properties of earlier orders
             answer(terminal, "backfill", "--customers", "--store", name)
     for shop in shops.values():
         shop.run_webhooks()

@@ -1,4 +1,4 @@
-"""What an alias moves to: a version that is published anew whenever code or settings of its function change."""
+"""A new version is published behind the alias whenever code or settings of its function change."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VERSIONED = {name: resource for name, resource in FUNCTIONS.items() if "AutoPubl
 
 
 def expanded(template: Path = FILE, *parameters: str) -> dict[str, Any]:
-    """The resources CloudFormation is given."""
+    """The resources that CloudFormation gets."""
     command = [str(SAM.with_name("python")), "tools/generators/expanded.py", str(template), *parameters]
     process = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)  # noqa: S603
     resources: dict[str, Any] = json.loads(process.stdout)["Resources"]
@@ -28,7 +28,7 @@ def expanded(template: Path = FILE, *parameters: str) -> dict[str, Any]:
 
 
 def versions(resources: dict[str, Any]) -> dict[str, str]:
-    """The logical id of each function's version; another id is another version."""
+    """The logical id of each function's version; a changed id makes a new version."""
     aliases = [resource["Properties"] for resource in resources.values() if resource["Type"] == "AWS::Lambda::Alias"]
     return {alias["FunctionName"]["Ref"]: alias["FunctionVersion"]["Fn::GetAtt"][0] for alias in aliases}
 
@@ -46,12 +46,12 @@ def parameters(part: object) -> Iterator[str]:
             yield from parameters(child)
 
 
-# How versions come into use, and what hands events to the alias: no settings of a version.
-OF_NO_VERSION = {"DeploymentPreference", "Events"}
+# How versions are rolled out and which events invoke the alias are not settings of a version.
+NOT_IN_A_VERSION = {"DeploymentPreference", "Events"}
 SETTINGS = {
     name: {
         *parameters(TEMPLATE["Globals"]["Function"]),
-        *parameters({key: value for key, value in function.items() if key not in OF_NO_VERSION}),
+        *parameters({key: value for key, value in function.items() if key not in NOT_IN_A_VERSION}),
     }
     for name, function in VERSIONED.items()
 }
@@ -62,20 +62,20 @@ def now() -> dict[str, str]:
     return versions(expanded())
 
 
-def test_what_deliveries_pass_through_is_rolled_out_gradually() -> None:
+def test_only_ingest_and_consumer_are_rolled_out_gradually() -> None:
     assert set(VERSIONED) == {"IngestFunction", "ConsumerFunction"}
     assert all(resource["DeploymentPreference"]["Type"] == {"Ref": "Rollout"} for resource in VERSIONED.values())
 
 
 @pytest.mark.parametrize("name", VERSIONED)
-def test_another_value_of_any_parameter_it_is_told_makes_a_new_version(name: str) -> None:
+def test_a_functions_version_depends_on_every_parameter_that_it_uses(name: str) -> None:
     described = VERSIONED[name]["VersionDescription"]["Sub"]
 
     assert set(re.findall(r"\$\{(\w+)\}", described)) == SETTINGS[name]
 
 
 @pytest.mark.parametrize("layer", ["shared", "dependencies"])
-def test_another_layer_makes_new_versions_of_all(layer: str, now: dict[str, str], tmp_path: Path) -> None:
+def test_a_changed_layer_makes_new_versions_of_all_functions(layer: str, now: dict[str, str], tmp_path: Path) -> None:
     changed = tmp_path / "template.yaml"
     text = FILE.read_text(encoding="utf-8")
     changed.write_text(text.replace(f"ContentUri: layers/{layer}\n", "ContentUri: events\n"), encoding="utf-8")
@@ -85,5 +85,5 @@ def test_another_layer_makes_new_versions_of_all(layer: str, now: dict[str, str]
     assert set(then.values()).isdisjoint(now.values())
 
 
-def test_another_stage_name_concerns_no_function(now: dict[str, str]) -> None:
+def test_a_changed_stage_name_makes_no_new_version(now: dict[str, str]) -> None:
     assert versions(expanded(FILE, "StageName=other")) == now

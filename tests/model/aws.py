@@ -1,4 +1,4 @@
-"""The rest of AWS in memory: event source mapping, SSM parameter, secrets; a few lines each."""
+"""An event source mapping, SSM parameters and secrets in memory."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from tests.model.simulation import Simulation
 from tests.model.sqs import Queue
 
 BATCH, WINDOW = 1000, 2.0  # messages, seconds; as in template.yaml
-SETTLING = 20.0  # seconds until an enabled or disabled mapping is so: AWS takes up to a minute
+SETTLING_S = 20.0  # seconds until a mapping is enabled or disabled; AWS takes up to a minute
 
 
 class Crash(BaseException):
-    """The function's process ends here: nothing it would have done next is done."""
+    """The function's process ends here; nothing after this point is executed."""
 
 
 class EventSource:
-    """Feeds a function from a queue, in batches with partial failures; also the Lambda client's view of that.
+    """An event source mapping with batches and partial failures, and the Lambda client's methods for it.
 
-    `writers` functions run at once at most. `throttled` is the chance that a batch is received and never handed over,
-    because the function's concurrency was used up: its messages come back after the visibility timeout.
+    At most `writers` invocations run at once. `throttled` is the chance that a received batch is not passed on because
+    the function's concurrency is used up; its messages return after the visibility timeout.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class EventSource:
     ) -> None:
         self.state = "Enabled"
         self.switched: list[str] = []
-        self.stuck = False  # AWS refuses to change it
+        self.stuck = False  # AWS rejects every change
         self._simulation = simulation
         self._queue = queue
         self._function = function
@@ -76,8 +76,6 @@ class EventSource:
         for message_id in received - failed:
             self._queue.delete(message_id)
 
-    # The Lambda client
-
     def get_event_source_mapping(self, *, UUID: str) -> dict[str, Any]:
         return {"UUID": UUID, "State": self.state, "LastModified": self._changed_at}
 
@@ -92,7 +90,7 @@ class EventSource:
             self.switched.append("on" if Enabled else "off")
             self.state = "Enabling" if Enabled else "Disabling"
             self._changed_at = datetime.fromtimestamp(self._simulation.now, UTC)
-            self._simulation.after(SETTLING, self._settle)
+            self._simulation.after(SETTLING_S, self._settle)
         return self.get_event_source_mapping(UUID=UUID)
 
     def _settle(self) -> None:

@@ -1,4 +1,4 @@
-"""Requests that are no order or customer to be written: noise, and poison that must end in the dead-letter queue."""
+"""Requests that write nothing, and records that must become dead letters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from simulators.hubspot.settings import RequiredProperties
 from tests.model.shop import Request, Shop
 from tests.support import orders
 
-FIRST_ID = 80_000  # of all bad requests; the store's own numbers are below
+FIRST_ID = 80_000  # of bad requests; the store's own ids are lower
 
 Body = dict[str, Any]
 
@@ -20,7 +20,7 @@ PAT = {"first_name": "Pat", "last_name": "Poe", "address_1": "1 Side St", "phone
 
 
 def order(number: int, **changes: Any) -> Body:
-    """An order of a guest's; `billing` changes are merged into the address."""
+    """A guest's order; `billing` changes are merged into the address."""
     billing = PAT | {"email": f"badrequest{number}@mail.example"} | changes.pop("billing", {})
     items = [{"id": 1, "name": "Anvil"}]
     return orders.order(number, **{"total": "10.00", "customer_id": 0, "line_items": items} | changes, billing=billing)
@@ -34,11 +34,11 @@ def customer(number: int, **changes: Any) -> Body:
 
 
 def noise(shop: Shop) -> list[tuple[Request, str]]:
-    """Requests that lead to nothing, with the kind of each."""
+    """Requests that write nothing, each with its kind."""
     view = {"code": "woocommerce_rest_cannot_view", "message": "Sorry, you cannot…", "data": {"status": 401}}
     gone = {"code": "woocommerce_rest_shop_order_invalid_id", "message": "Invalid ID.", "data": {"status": 404}}
     ping = Request({"Content-Type": "application/x-www-form-urlencoded"}, b"webhook_id=3")
-    cut = shop.carried("order.updated", shop.signed("order.updated", order(80_001)).body[:-20])
+    cut = shop.request_of_bytes("order.updated", shop.signed("order.updated", order(80_001)).body[:-20])
     return [
         (ping, "noise"),
         (shop.signed("order.updated", view), "noise"),
@@ -54,16 +54,16 @@ def noise(shop: Shop) -> list[tuple[Request, str]]:
 
 @dataclass(frozen=True)
 class Poison:
-    """A record that cannot be written while its cause lasts, and a word of the reason that an operator needs."""
+    """A record that cannot be written while its cause lasts, and a word that its dead letter's reason must contain."""
 
     entity: str
     topic: str
     body: Body
-    word: str
+    reason_word: str
 
 
-def payloads() -> list[Poison]:
-    """What the store, or a plugin of it, sends wrong."""
+def invalid_payloads() -> list[Poison]:
+    """Bodies that a store or a plugin sends with invalid fields."""
     return [
         Poison("order:90001", "order.created", order(90_001, total="12,50"), "total"),
         Poison("order:90002", "order.created", order(90_002, status=" "), "status"),
@@ -73,8 +73,8 @@ def payloads() -> list[Poison]:
     ]
 
 
-def refusals() -> list[Poison]:
-    """What HubSpot refuses in a `spoilt` portal."""
+def rejected_records() -> list[Poison]:
+    """Records that a portal with `add_rejection_rules` rejects."""
     return [
         Poison("order:90011", "order.created", order(90_011, currency="XTS"), "description"),
         Poison("order:90012", "order.created", order(90_012, total="0.01"), "dealtype"),
@@ -102,14 +102,14 @@ RULES = (
 CURRENCIES = ("USD", "EUR", "GBP", "XTS")
 
 
-def spoil(portal: SimulatedPortal) -> None:
-    """An administrator's well-meant rules, and a `currency` property with a choice of options."""
+def add_rejection_rules(portal: SimulatedPortal) -> None:
+    """Add an administrator's rules, and make `currency` a property with options."""
     portal.change_settings({"rules": RULES})
     _currencies(portal, *CURRENCIES)
 
 
-def mend(portal: SimulatedPortal) -> None:
-    """Take back what `spoil` did; and HubSpot learns of a new top-level domain."""
+def remove_rejection_rules(portal: SimulatedPortal) -> None:
+    """Undo `add_rejection_rules`, and make HubSpot accept a new top-level domain."""
     portal.change_settings({"rules": (), "unknown_tlds": ()})
     _currencies(portal, *CURRENCIES, "XAF")
 

@@ -1,4 +1,4 @@
-"""Shows the figures of the gate's runs at the end of a test session."""
+"""Prints the figures of the gate's runs at the end of a test session."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What HubSpot must contain after some deliveries: a dictionary, made without any of woohub's code.
+"""What HubSpot must contain after some deliveries, computed without any of woohub's code.
 
-Of an order the newest state counts, of a contact the newest capture. An empty value says nothing: where the newest
-capture is empty, the newest one that is not counts, and of an order any value that the store once sent.
+An order has its newest state, a contact its newest capture. An empty value is ignored: where the newest capture is
+empty, the newest one with a value counts, and for an order any value that the store once sent.
 """
 
 from __future__ import annotations
@@ -46,27 +46,27 @@ ORDER_STAGES = {  # of HubSpot's own order pipeline
 }
 PROCESSED = "937ea84d-0a4f-4dcf-9028-3f9c2aafbf03"
 CURRENCIES = ("USD", "EUR")  # of the simulated account
-ERASED = "deleted@site.invalid"  # of an order whose customer was erased
-NO_ADDRESS = ("", "nobody", "jane@shop.invalid", ERASED)  # what is no contact's
+ERASED = "deleted@site.invalid"  # the email of an order whose customer was erased
+NO_CONTACT_EMAILS = ("", "nobody", "jane@shop.invalid", ERASED)  # emails that make no contact
 
-SHOWS_S = 240.0  # a clock ahead by more shows in any receipt: two minutes for clocks, and one each for two deliveries
+SHOWS_S = 240.0  # a clock further ahead shows in any receipt: two minutes for clocks, one each for two deliveries
 
-Values = dict[str, set[str]]  # property to the values that are right; an absent one is ""
+Values = dict[str, set[str]]  # property to its right values; "" for an absent property
 Item = tuple[str, str, str]  # name, quantity, total
 
 
 @dataclass
 class Reference:
-    """Contacts by address, deals by order id, and per order the addresses one of which its deal belongs to."""
+    """Contacts by email, deals by order id, and the possible emails of the contact of each order's deal."""
 
     contacts: dict[str, Values] = field(default_factory=dict)
     deals: dict[str, Values] = field(default_factory=dict)
-    belongs: dict[str, set[str]] = field(default_factory=dict)
+    owners: dict[str, set[str]] = field(default_factory=dict)
     items: dict[str, dict[str, Item]] = field(default_factory=dict)  # per order, by key
-    doubtful: set[str] = field(default_factory=set)  # told by receipt only: ties within a second, undated trash
+    ambiguous: set[str] = field(default_factory=set)  # decided by receipt only: ties within a second, undated trash
 
     def problems(self, portal: Any, *, commerce: bool = False) -> dict[str, list[str]]:
-        """What is wrong in a simulated portal: entity to complaints; `commerce`: also of items, orders, metrics."""
+        """What is wrong in a simulated portal, by entity; with `commerce` also in items, orders and metrics."""
         state = portal.state()
         problems: dict[str, list[str]] = {}
         contacts = _by(state["contacts"], "email", problems)
@@ -78,21 +78,21 @@ class Reference:
         if commerce:
             self._compare_items(state["line_items"], deals, problems)
             self._compare_orders(portal, addresses, problems)
-            for email, complaint in wrong_metrics(portal).items():
-                problems[f"metrics of {email}"] = [complaint]  # by HubSpot's own deals: never doubtful
+            for email, violation in wrong_metrics(portal).items():
+                problems[f"metrics of {email}"] = [violation]  # computed from HubSpot's own deals: never ambiguous
         return problems
 
     def _compare_owners(
         self, contacts: Mapping[str, Collection[str]], addresses: Mapping[str, str], problems: dict[str, list[str]]
     ) -> None:
-        """Each deal, or order, belongs to its contact alone."""
-        for key, wanted in self.belongs.items():
+        """Each deal or HubSpot order has its own contact and no other."""
+        for key, wanted in self.owners.items():
             has = [addresses[contact] for contact in contacts.get(key, ())]
             if len(has) > 1 or (set(has) or {""}) - wanted:
                 problems.setdefault(f"deal {key}", []).append(f"belongs to {has}, not to {sorted(wanted)}")
 
     def _compare_orders(self, portal: Any, addresses: Mapping[str, str], problems: dict[str, list[str]]) -> None:
-        """HubSpot's order says the same as the deal, which has the net total besides."""
+        """HubSpot's orders have the same values as the deals."""
         rows = _by(portal.state()["orders"], "woocommerce_order_id", problems)
         sent = {key: row for key, row in rows.items() if int(key) < bad_requests.FIRST_ID}
         _compare("deal", {key: _as_order(key, deal) for key, deal in self.deals.items()}, sent, problems)
@@ -100,7 +100,7 @@ class Reference:
         self._compare_owners(ids, addresses, problems)
 
     def _compare_items(self, rows: list[Any], deals: dict[str, Any], problems: dict[str, list[str]]) -> None:
-        """Each deal has its order's items and no others, each once, and no item is without its deal."""
+        """Each deal has exactly its order's items, and every item has its deal."""
         orders = {row["id"]: key for key, row in deals.items()}
         has: dict[str, list[tuple[str, Item]]] = {}
         for row in rows:
@@ -117,7 +117,7 @@ class Reference:
 
 
 def _as_order(key: str, deal: Values) -> Values:
-    """HubSpot's order beside a deal."""
+    """The HubSpot order that belongs to a deal."""
     return {
         "woocommerce_order_status": deal["woocommerce_order_status"],
         "hs_order_name": {f"#{key}"},
@@ -140,20 +140,20 @@ def _by(rows: list[Any], name: str, problems: dict[str, list[str]]) -> dict[str,
 
 def _compare(kind: str, wanted: Mapping[str, Values], has: Mapping[str, Any], problems: dict[str, list[str]]) -> None:
     for key in wanted.keys() - has.keys():
-        problems.setdefault(f"{kind} {key}", []).append("lost")
+        problems.setdefault(f"{kind} {key}", []).append("missing")
     for key in has.keys() - wanted.keys():
-        problems.setdefault(f"{kind} {key}", []).append("nobody sent it")
+        problems.setdefault(f"{kind} {key}", []).append("was never sent")
     for key in wanted.keys() & has.keys():
         properties = has[key]["properties"]
         for name, values in wanted[key].items():
             if properties.get(name, "") not in values:
-                complaint = f"{name} is {properties.get(name, '')!r}, not {sorted(values)}"
-                problems.setdefault(f"{kind} {key}", []).append(complaint)
+                violation = f"{name} is {properties.get(name, '')!r}, not {sorted(values)}"
+                problems.setdefault(f"{kind} {key}", []).append(violation)
 
 
 @dataclass(frozen=True)
 class Capture:
-    """A customer as one delivery saw him; an order dates him by its creation, and later states of it replace it."""
+    """A customer's data in one delivery; an order's is dated by its creation, and its later states replace it."""
 
     entity: str
     captured: str
@@ -161,28 +161,28 @@ class Capture:
     received_ms: int
     values: Mapping[str, str]
     swept: bool
-    errors_s: frozenset[float]  # how far the store's dates are ahead of the truth; infinite where one is no date
+    errors_s: frozenset[float]  # how far the store's dates are ahead; infinite where one is no date
 
 
 def reference(accepted: Iterable[Accepted]) -> Reference:
-    """What all these deliveries, in whatever order, must have led to."""
+    """What HubSpot must contain after all these deliveries, in any order."""
     states: dict[str, list[Accepted]] = {}
     captures: dict[str, list[Capture]] = {}
     for delivery in accepted:
         if delivery.topic.startswith("order"):
             states.setdefault(_key(delivery), []).append(delivery)
-        if delivery.topic != "order.deleted" and (email := _email(delivery)) not in NO_ADDRESS:
+        if delivery.topic != "order.deleted" and (email := _email(delivery)) not in NO_CONTACT_EMAILS:
             captures.setdefault(email, []).append(_capture(delivery))
-    made = Reference()
+    result = Reference()
     for key, seen in states.items():
-        _deal(key, seen, made)
+        _add_deal(key, seen, result)
     for email, ones in captures.items():
-        _contact(email, ones, made)
-    return made
+        _add_contact(email, ones, result)
+    return result
 
 
 def _key(delivery: Accepted) -> str:
-    """The key of an order's deal: with the store's name, but for the first store's."""
+    """The key of an order's deal, prefixed with the store's name except for the first store."""
     return f"{delivery.store}-{delivery.body['id']}" if delivery.store else str(delivery.body["id"])
 
 
@@ -217,8 +217,8 @@ def _error(body: dict[str, Any], name: str) -> float:
     return (datetime.fromisoformat(body[f"date_{name}_gmt"]) - datetime.fromisoformat(truth[name])).total_seconds()
 
 
-def _contact(email: str, captures: list[Capture], made: Reference) -> None:
-    """The newest capture; of two orders made in the same second, and where no date can tell, either is right."""
+def _add_contact(email: str, captures: list[Capture], result: Reference) -> None:
+    """The newest capture; of two orders created in the same second, and where no date decides, either is right."""
     captures.sort(key=lambda capture: (capture.captured, capture.modified, capture.received_ms))
     is_clear = _is_clear(captures)
     last = {
@@ -228,38 +228,38 @@ def _contact(email: str, captures: list[Capture], made: Reference) -> None:
         capture.entity: capture
         for capture in captures
         if capture.swept and capture.entity in last and _is_later(capture, last[capture.entity])
-    }  # read from the store after all that was delivered
-    right = [state for newest in last.values() for state in _unsettled(newest, captures)]
+    }  # read from the store after all deliveries
+    right = [state for newest in last.values() for state in _right_states(newest, captures)]
     if not is_clear and any(_is_hidden(error) for capture in captures for error in capture.errors_s):
         right = captures
-    made.contacts[email] = {
+    result.contacts[email] = {
         name: {text for capture in right for text in _allowed(capture, name, captures, is_clear=is_clear)}
         for name in {name: None for capture in captures for name in capture.values}
     }
     if len(last) > 1 or _tied(captures) or not is_clear:
-        made.doubtful.add(f"contact {email}")
+        result.ambiguous.add(f"contact {email}")
 
 
 def _is_later(capture: Capture, other: Capture) -> bool:
-    """By receipt, and within one millisecond by date."""
+    """Later by receipt, and within one millisecond by date."""
     return (capture.received_ms, capture.modified) >= (other.received_ms, other.modified)
 
 
 def _is_clear(captures: list[Capture]) -> bool:
-    """Whether dates tell the newest: all are of one clock, which is not ahead wherever something was read from it.
+    """Whether dates decide which capture is newest: all are of one clock, which is not ahead if a capture was swept.
 
-    A date that lies after its receipt shows that the clock is ahead. What is read from the store long after its change
-    lies less after its receipt, as if somebody had put the clock right.
+    A date after its receipt shows that the clock is ahead. A state that is read from the store long after its change
+    is less far ahead of its receipt, as if the clock had been corrected.
     """
     errors = {error for capture in captures for error in capture.errors_s}
     return len(errors) == 1 and not (max(errors) > 0 and any(capture.swept for capture in captures))
 
 
-def _unsettled(newest: Capture, captures: list[Capture]) -> list[Capture]:
-    """The newest state of an entity alone, unless there were two within a second and no reconcile run that decided it:
-    once the order is somebody else's, none does, nor does one within the millisecond of their receipt. The contact's
-    version tells only by receipt then, as it does of a state from before the clock was put right that is delivered
-    after a newer one.
+def _right_states(newest: Capture, captures: list[Capture]) -> list[Capture]:
+    """The right states of an entity: the newest, unless two lie within a second and no reconcile run decides.
+
+    No run decides once the order has moved to another customer, nor within the millisecond of their receipt. Then only
+    the receipt decides, as for a state from before the clock was corrected that is delivered after a newer one.
     """
     states = [capture for capture in captures if (capture.entity, capture.captured) == (newest.entity, newest.captured)]
     late = [
@@ -282,7 +282,7 @@ def _tied(captures: list[Capture]) -> bool:
 
 
 def _allowed(newest: Capture, name: str, captures: list[Capture], *, is_clear: bool) -> set[str]:
-    """Its value; where it has none, that of the newest capture that has one, in any state of it."""
+    """The capture's value; without one, that of the newest capture that has one, in any of its states."""
     having = [capture for capture in captures if capture.values.get(name)]
     if newest.values.get(name) or not having:
         return {newest.values.get(name, "")}
@@ -290,14 +290,14 @@ def _allowed(newest: Capture, name: str, captures: list[Capture], *, is_clear: b
 
 
 def _version(delivery: Accepted) -> tuple[str, int]:
-    """`order.deleted` carries no date: it is dated by its receipt."""
+    """`order.deleted` has no date, so it is dated by its receipt."""
     if delivery.topic == "order.deleted":
         return _received(delivery), delivery.received_ms
     return _truth(delivery.body)["modified"], delivery.received_ms
 
 
 def _truth(body: dict[str, Any]) -> dict[str, Any]:
-    """When it was made and changed in truth, whatever the store's dates say."""
+    """When the order or account was really created and changed, whatever the store's dates are."""
     truth: dict[str, Any] | None = body.get(TRUTH)
     return truth or {"created": body.get("date_created_gmt", ""), "modified": body.get("date_modified_gmt", "")}
 
@@ -307,63 +307,67 @@ def _received(delivery: Accepted) -> str:
 
 
 def _changed(delivery: Accepted) -> str:
-    """When it was changed, as far as dates tell: what has a false delivery counts from its receipt."""
+    """When it was changed; a state with a false date counts from its receipt."""
     truth = _truth(delivery.body)
     return _received(delivery) if truth.get("undated") else str(truth["modified"])
 
 
 def _captured(delivery: Accepted) -> str:
-    """When an order's customer gave the address: as of its creation; where that date is false, as of its change."""
+    """The date of an order's customer data: the order's creation, or its change if that date is false."""
     return _truth(delivery.body)["created"] or _changed(delivery)
 
 
-def _deal(key: str, seen: list[Accepted], made: Reference) -> None:
-    """The newest state; a restore undoes whatever trash was received before it."""
-    restored = max((state.received_ms for state in seen if _alive(state)), default=0)
+def _add_deal(key: str, seen: list[Accepted], result: Reference) -> None:
+    """The newest state; a restore undoes every trashing received before it."""
+    restored = max((state.received_ms for state in seen if _is_out_of_trash(state)), default=0)
     counted = [state for state in seen if state.topic != "order.deleted" or state.received_ms > restored]
     counted.sort(key=_version)
     bodies = [state.body for state in counted if state.topic != "order.deleted"]
     if not bodies:
         return
     status = "trash" if counted[-1].topic == "order.deleted" else bodies[-1]["status"]
-    made.deals[key] = _properties(bodies[-1]) | {
+    result.deals[key] = _properties(bodies[-1]) | {
         "woocommerce_order_status": {status},
         "dealstage": {STAGES.get(status, "newly_created_order")},
     }
-    made.items[key] = {
+    result.items[key] = {
         f"{key}-{item.get('id')}": (item["name"], str(item.get("quantity")), item.get("total", ""))
         for item in bodies[-1]["line_items"]
     }
-    made.belongs[key] = _belongs([body["billing"]["email"].lower() for body in bodies])
-    made.deals[key]["closedate"] = _close_dates(bodies)
+    result.owners[key] = _owners([body["billing"]["email"].lower() for body in bodies])
+    result.deals[key]["closedate"] = _close_dates(bodies)
     deleted = any(state.topic == "order.deleted" for state in seen)
-    if deleted or _same_date(bodies) or (_misled(counted) and (_overtaken(counted) or _hardly_ahead(counted))):
-        made.doubtful.add(f"deal {key}")
+    if (
+        deleted
+        or _has_equal_dates(bodies)
+        or (_has_misleading_dates(counted) and (_was_overtaken(counted) or _is_hidden_clock_error(counted)))
+    ):
+        result.ambiguous.add(f"deal {key}")
 
 
-def _same_date(bodies: list[dict[str, Any]]) -> bool:
-    """Whether two different states, in the order of their dates, carry the same one."""
+def _has_equal_dates(bodies: list[dict[str, Any]]) -> bool:
+    """Whether two consecutive, different states have the same date."""
     return any(
         _truth(earlier)["modified"] == _truth(later)["modified"] and earlier != later
         for earlier, later in pairwise(bodies)
     )
 
 
-def _misled(states: list[Accepted]) -> bool:
-    """Whether dates do not tell the order of these, which come in their true order."""
+def _has_misleading_dates(states: list[Accepted]) -> bool:
+    """Whether the dates of these states, given in their true order, are not in that order."""
     shown = [state.body["date_modified_gmt"] for state in states if state.topic != "order.deleted"]
     return any(_truth(state.body).get("undated") for state in states) or shown != sorted(shown)
 
 
-def _overtaken(states: list[Accepted]) -> bool:
-    """Whether an older state came after the newest, at least after this came for the first time: only that is noted."""
+def _was_overtaken(states: list[Accepted]) -> bool:
+    """Whether an older state was received after the first receipt of the newest."""
     newest, received = states[-1].body, [state for state in states if state.received_ms]
     first = min((delivery.received_ms for delivery in received if delivery.body == newest), default=0)
     return any(delivery.received_ms > first for delivery in received if delivery.body != newest)
 
 
-def _hardly_ahead(states: list[Accepted]) -> bool:
-    """Whether a clock was ahead by so little that no receipt shows it."""
+def _is_hidden_clock_error(states: list[Accepted]) -> bool:
+    """Whether a clock was so little ahead that no receipt shows it."""
     errors = [_error(state.body, "modified") for state in states if state.topic != "order.deleted"]
     return any(map(_is_hidden, errors))
 
@@ -373,7 +377,7 @@ def _is_hidden(error_s: float) -> bool:
 
 
 def _close_dates(bodies: list[dict[str, Any]]) -> set[str]:
-    """The date of the creation; where it is none, whichever the deal had before."""
+    """The creation date; without one, any that the deal had before."""
     dates = [_as_utc(body["date_created_gmt"]) for body in bodies]
     return {dates[-1]} if dates[-1] else set(dates)
 
@@ -383,17 +387,17 @@ def _as_utc(value: object) -> str:
     return f"{text}Z" if text[:1] in ("1", "2") and text > "1971" else ""
 
 
-def _alive(delivery: Accepted) -> bool:
-    """Whether it proves that the order was not in the trash, whatever was said before."""
+def _is_out_of_trash(delivery: Accepted) -> bool:
+    """Whether the delivery shows that the order was not in the trash."""
     return delivery.topic == "order.restored" or (
         delivery.topic == "order.swept" and delivery.body["status"] != "trash"
     )
 
 
-def _belongs(emails: list[str]) -> set[str]:
-    """The last address; without one, the deal stays with whomever it had, or with nobody."""
-    usable = [email for email in emails if email not in NO_ADDRESS]
-    return {emails[-1]} if emails[-1] not in NO_ADDRESS else set(usable) or {""}
+def _owners(emails: list[str]) -> set[str]:
+    """The last email; without one, any that the deal had before, or none."""
+    usable = [email for email in emails if email not in NO_CONTACT_EMAILS]
+    return {emails[-1]} if emails[-1] not in NO_CONTACT_EMAILS else set(usable) or {""}
 
 
 def _properties(body: dict[str, Any]) -> Values:

@@ -1,4 +1,4 @@
-"""A WooCommerce store: orders and customers, what can be done to them, and the requests its webhooks make."""
+"""A WooCommerce store: orders and customers, their changes, and the requests of its webhooks."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ERASED = {  # as WooCommerce's order eraser leaves an address
     **dict.fromkeys(("first_name", "last_name", "company", "address_1", "address_2", "city", "postcode"), "[deleted]"),
     **{"state": "", "country": "", "email": "deleted@site.invalid", "phone": "+0000"},
 }
-CLOCKS = (  # (seconds ahead, whether somebody puts it right in the middle of a run), for the seeds from 1 on
+CLOCKS = (  # (seconds ahead, whether it is corrected in the middle of a run), for the seeds from 1 on
     *((0.0, False), (5.5 * HOUR, True), (1.5 * MINUTE, True), (3 * YEAR, False), (-3 * YEAR, False)),
     *((5.5 * HOUR, False), (-5.5 * HOUR, True), (10 * MINUTE, True), (-10 * MINUTE, False), (3 * YEAR, True)),
     *((10 * MINUTE, False), (-5.5 * HOUR, False), (-10 * MINUTE, True), (-3 * YEAR, True), (1.5 * MINUTE, False)),
@@ -51,23 +51,23 @@ IN_THE_FUTURE = "2031-01-05T15:00:00"
 
 @dataclass(frozen=True)
 class StoreClock:
-    """How many seconds the store's clock is ahead of the time (behind, if negative) until somebody puts it right."""
+    """How many seconds the store's clock is ahead (behind, if negative) until it is corrected."""
 
     ahead_s: float = 0.0
     right_from: float = math.inf  # epoch seconds
 
     def offset(self, now: float) -> float:
-        """Seconds it is ahead now."""
+        """How many seconds the clock is ahead now."""
         return self.ahead_s if now < self.right_from else 0.0
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a webhook sends."""
+    """A webhook's request."""
 
     headers: Mapping[str, str]
     body: bytes
-    store: str = ""  # by the URL's last part; the first store's has none
+    store: str = ""  # the last part of the URL; empty for the first store
 
     @property
     def topic(self) -> str:
@@ -75,7 +75,7 @@ class Request:
 
 
 class Shop:
-    """The truth. Every change returns the topics its webhooks announce for the entity, in the order they are queued."""
+    """The store's true state. Every change returns the topics that its webhooks queue, in order."""
 
     def __init__(self, simulation: Simulation, clock: StoreClock = StoreClock(), store: str = "") -> None:
         self.clock = clock
@@ -84,8 +84,6 @@ class Shop:
         self.customers: dict[int, Body] = {}
         self._before_trash: dict[int, str] = {}
         self._simulation = simulation
-
-    # Customers
 
     def register(self, number: int, email: str, *, days_ago: float = 0) -> list[str]:
         """A new account."""
@@ -107,7 +105,7 @@ class Shop:
         return ["customer.created", "customer.updated"]
 
     def edit_customer(self, number: int) -> list[str]:
-        """A customer moves."""
+        """A customer's address changes."""
         customer = self.customers[number]
         moved = self._address(customer["billing"]["email"], customer["first_name"], customer["last_name"])
         return self._change(customer, "customer.updated", billing=moved)
@@ -116,10 +114,8 @@ class Shop:
         """A customer changes the address of the account (the one for invoices stays, as in WooCommerce)."""
         return self._change(self.customers[number], "customer.updated", email=email)
 
-    # Orders
-
     def place(self, number: int, email: str, *, customer: int = 0, days_ago: float = 0, way: str = "rest") -> list[str]:
-        """A new order, by `checkout`, `rest` or `admin`: each announces it differently."""
+        """A new order through `checkout`, `rest` or `admin`, each with other topics."""
         made = self._moment(days_ago)
         billing = self._address(email, *self._name())
         if customer in self.customers and self._simulation.random.random() < 0.7:
@@ -143,16 +139,16 @@ class Shop:
         return {"checkout": [updated, created], "rest": [created, updated], "admin": [created]}[way]
 
     def change_status(self, number: int, status: str = "") -> list[str]:
-        """An order moves on."""
+        """An order's status changes."""
         other = [status for status in STATUSES if status != self.orders[number]["status"]]
         return self._change(
             self.orders[number], "order.updated", status=status or self._simulation.random.choice(other)
         )
 
     def edit_order(self, number: int) -> list[str]:
-        """Its items, total and billing address are corrected; the e-mail address stays.
+        """An order's items, total and billing address change; the email stays.
 
-        Items that left may come back; or all are made anew, as when a failed payment is tried again.
+        Removed items may come back, or all get new ids, as when a failed payment is tried again.
         """
         order = self.orders[number]
         total = f"{self._simulation.random.randint(100, 99_999) / 100:.2f}"
@@ -161,14 +157,14 @@ class Shop:
         return self._change(order, "order.updated", total=total, billing=billing, line_items=items)
 
     def change_order_email(self, number: int, email: str) -> list[str]:
-        """The order is somebody else's."""
+        """An order moves to another customer."""
         order = self.orders[number]
         return self._change(order, "order.updated", billing=order["billing"] | {"email": email})
 
-    def misdate(self, number: int, *, modified: bool) -> list[str]:
-        """A plugin, a migration or a person spoils the date of its creation, and that of this change as well.
+    def set_false_dates(self, number: int, *, modified: bool) -> list[str]:
+        """A plugin, a migration or a person sets a false creation date, and with `modified` also a false change date.
 
-        A date typed in the future is overwritten by the next change; where there is none any more, there never is.
+        A future date is overwritten by the next change; a missing one stays missing.
         """
         order, false_date = self.orders[number], self._simulation.random.choice((IN_THE_FUTURE, *NO_DATES))
         topics = self._change(order, "order.updated", **_both("created", false_date, false_date))
@@ -179,16 +175,16 @@ class Shop:
         return topics
 
     def erase(self, number: int) -> list[str]:
-        """The person is removed from it, as the store's eraser does and its retention job every day."""
+        """Remove the person from an order, as the store's eraser and its daily retention job do."""
         anonymised = [{"id": 1, "key": "_anonymized", "value": "yes"}]
         return self._change(self.orders[number], "order.updated", billing=ERASED, customer_id=0, meta_data=anonymised)
 
-    def is_whole(self, number: int) -> bool:
-        """Whether the person has not been removed from it."""
+    def has_person(self, number: int) -> bool:
+        """Whether the person has not been removed from the order."""
         return bool(self.orders[number]["billing"] != ERASED)
 
     def trash(self, number: int) -> list[str]:
-        """To the trash; only the id is announced."""
+        """Move an order to the trash; the delivery has only its id."""
         order = self.orders[number]
         if order["status"] == "trash":
             return []
@@ -197,15 +193,13 @@ class Shop:
         return ["order.deleted"]
 
     def restore(self, number: int) -> list[str]:
-        """Out of the trash again."""
+        """Restore an order from the trash."""
         if number not in self._before_trash:
             return []
         return self._change(self.orders[number], "order.restored", status=self._before_trash.pop(number))
 
-    # Deliveries
-
     def body(self, topic: str, number: int) -> Body:
-        """What a webhook of this topic says now: the state at delivery, not at the event."""
+        """The body of a webhook of this topic: the state at delivery, not at the event."""
         if topic == "order.deleted":
             return {"id": number}
         things = self.orders if topic.startswith("order") else self.customers
@@ -213,19 +207,19 @@ class Shop:
         return copy
 
     def request(self, topic: str, number: int) -> Request:
-        """The delivery of an entity's present state."""
+        """The delivery of an entity's current state."""
         return self.signed(topic, self.body(topic, number))
 
     def signed(self, topic: str, thing: object) -> Request:
-        """A delivery of whatever body, as WooCommerce writes and signs it."""
+        """A delivery of any body, as WooCommerce writes and signs it."""
         body = json.dumps(thing, separators=(",", ":")).replace("/", "\\/").encode()
-        return self.carried(topic, body)
+        return self.request_of_bytes(topic, body)
 
-    def carried(self, topic: str, body: bytes, source: str = SOURCE) -> Request:
+    def request_of_bytes(self, topic: str, body: bytes, source: str = SOURCE) -> Request:
         """A delivery of these bytes."""
         resource, _, event = topic.partition(".")
         webhook = WEBHOOKS.get(topic, 9)
-        # wp_hash(webhook id . second): all that a webhook delivers within one second has the same id
+        # wp_hash(webhook id . second): deliveries of a webhook within one second have the same id
         delivery_id = hashlib.md5(f"{webhook}{int(self._simulation.now)}".encode(), usedforsecurity=False).hexdigest()
         headers = {
             "User-Agent": "WooCommerce/11.0.1 Hookshot (WordPress/7.0.4)",
@@ -253,12 +247,12 @@ class Shop:
         return datetime.fromtimestamp(int(self._simulation.now), UTC) - timedelta(seconds=int(days_ago * 86_400))
 
     def _dates(self, name: str, moment: datetime) -> dict[str, str]:
-        """By the shop's clock, without a zone and in whole seconds; the shop is in New York."""
+        """Dates by the shop's clock in New York, in whole seconds and without a zone."""
         shown = moment + timedelta(seconds=self.clock.offset(self._simulation.now))
         return _both(name, _text(shown - timedelta(hours=5)), _text(shown))
 
     def dates_of_a_change(self, days_ago: float = 0) -> dict[str, str]:
-        """What the store would write for one that happens now."""
+        """The dates that the store writes for a change now."""
         return self._dates("modified", self._moment(days_ago))
 
     def _name(self) -> tuple[str, str]:

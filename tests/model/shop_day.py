@@ -1,4 +1,4 @@
-"""A day of a shop and the product, in a simulation without other trouble than a test makes."""
+"""A day of a shop and the stack, without faults other than those that a test adds."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tests.model.simulation import Simulation
 from tests.model.traffic import DeliveryConditions, WebhookSender
 
 MINUTE, HOUR = 60.0, 3600.0
-CALM = DeliveryConditions(doubled=0.35, late=0.1, forged=0.0)
+CALM = DeliveryConditions(duplicated=0.35, late=0.1, forged=0.0)
 
 
 class ShopDay:
-    """A shop with an order now and then, and the product."""
+    """A shop that gets orders and status changes, and the stack."""
 
     def __init__(self, gap: float = 20.0, seed: int = 7, **stack: Any) -> None:
         self.simulation = Simulation(seed)
@@ -26,15 +26,15 @@ class ShopDay:
         self._gap = gap
         self._number = 10_000
         self.open = True
-        self.simulation.every(gap, self._pass)
+        self.simulation.every(gap, self._act)
         self.simulation.sleep(10 * MINUTE)
-        assert self.landed() > 0
+        assert self.deals_in_hubspot() > 0
 
-    def _pass(self) -> None:
+    def _act(self) -> None:
         if self.open:
-            self._something_happens()
+            self._act_while_open()
 
-    def _something_happens(self) -> None:
+    def _act_while_open(self) -> None:
         if self.simulation.random.random() < 0.6:
             self._order()
         elif self.shop.orders:
@@ -50,7 +50,7 @@ class ShopDay:
         return self.simulation.random.choice(list(self.shop.orders))
 
     def close(self) -> float:
-        """No more orders; the seconds until everything is in HubSpot, as it should be."""
+        """Stop the orders, wait until HubSpot is right; the seconds that takes."""
         self.open = False
         self.simulation.sleep(2 * MINUTE)  # until the last delivery has arrived
         began = self.simulation.now
@@ -61,30 +61,30 @@ class ShopDay:
         assert self.stack.faults == []
         return self.simulation.now - began
 
-    def landed(self) -> int:
-        """Deals in HubSpot."""
+    def deals_in_hubspot(self) -> int:
+        """The number of deals in HubSpot."""
         return len(self.stack.portal.state()["deals"])
 
-    def passes(self, seconds: float) -> int:
-        """HubSpot calls made during so many seconds."""
+    def calls_during(self, seconds: float) -> int:
+        """The number of HubSpot calls in the next `seconds`."""
         calls = self.stack.calls
         self.simulation.sleep(seconds)
         return self.stack.calls - calls
 
-    def trouble(self, seconds: float, **fault: Any) -> int:
-        """HubSpot calls made while this fault lasts."""
+    def calls_during_fault(self, seconds: float, **fault: Any) -> int:
+        """The number of HubSpot calls while this fault lasts, for `seconds`."""
         self.stack.portal.faults.add(InjectedFault(until=self.simulation.now + seconds, **fault))
-        return self.passes(seconds)
+        return self.calls_during(seconds)
 
-    def breaker(self) -> str:
-        """Its state."""
+    def breaker_state(self) -> str:
+        """The breaker's state."""
         return self.stack.breaker_parameter().read().state
 
 
 class FullShopDay(ShopDay):
-    """The same with all that a shop has: accounts, people who move, orders that turn out to be somebody else's."""
+    """A shop that also has accounts, address changes and orders that move to another customer."""
 
-    def _something_happens(self) -> None:
+    def _act_while_open(self) -> None:
         dice = self.simulation.random
         lot = dice.random()
         if lot < 0.4 or not self.shop.orders:
@@ -103,5 +103,5 @@ class FullShopDay(ShopDay):
             self.sender.announce(self.shop.edit_customer(moved), moved)
 
     def waiting(self, kind: str) -> int:
-        """Messages on the queue about orders or customers."""
+        """The number of messages in the queue about orders, or about customers."""
         return sum(f'"entity":"{kind}:' in message.texts["delivery"] for message in self.stack.queue.messages())

@@ -60,12 +60,12 @@ QUEUE, DEAD_LETTERS = ingest.settings.queue_url, "dead-letters"
 Latency = Callable[[], float]
 
 
-Key = tuple[str, str]  # of a delivery, on whichever queue, however often sent: body and `delivery` attribute
+Key = tuple[str, str]  # body and `delivery` attribute of a message, which stay the same on every queue
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """A delivery that ingest took: the system owes its effect."""
+    """A delivery that ingest accepted, and whose effect is therefore due."""
 
     key: Key
     topic: str
@@ -76,18 +76,18 @@ class Accepted:
 
 @dataclass
 class HubSpotConnection:
-    """The consumer's connection to HubSpot, which takes time, and on which its process may die.
+    """The consumer's connection to HubSpot, which takes time and can crash the process.
 
     `crash_at` is the number of a call (from 1) and the moment, `before` or `after` its effect. HubSpot answers 500 to
-    every call whose body contains `chokes_on`, or, if it is `mute`, not at all.
+    every call whose body contains `fails_on`; with `times_out`, it does not respond at all.
     """
 
     transport: Any
     latency: Latency
     threads: VirtualThreads
     crash_at: tuple[int, str] | None = None
-    chokes_on: bytes = b""
-    mute: bool = False
+    fails_on: bytes = b""
+    times_out: bool = False
     calls: int = 0
 
     def request(self, method: str, url: str, **kwargs: Any) -> Any:
@@ -96,8 +96,8 @@ class HubSpotConnection:
         number, moment = self.crash_at or (0, "")
         seconds = self.latency()
         self.threads.sleep(seconds / 2)
-        if self.chokes_on and self.chokes_on in (kwargs.get("body") or b""):
-            return self._choke(url, kwargs["timeout"].read_timeout)
+        if self.fails_on and self.fails_on in (kwargs.get("body") or b""):
+            return self._fail(url, kwargs["timeout"].read_timeout)
         if number == this and moment == "before":
             raise Crash(f"before {method} {url}")
         try:
@@ -108,38 +108,42 @@ class HubSpotConnection:
         self.threads.sleep(seconds / 2)
         return response
 
-    def _choke(self, url: str, patience: float) -> InProcessResponse:
-        if not self.mute:
+    def _fail(self, url: str, timeout_s: float) -> InProcessResponse:
+        if not self.times_out:
             return InProcessResponse(500, HTTPHeaderDict(), b"")
-        self.threads.sleep(patience)
-        raise ReadTimeoutError(None, url, "silence")  # type: ignore[arg-type]
+        self.threads.sleep(timeout_s)
+        raise ReadTimeoutError(None, url, "timeout")  # type: ignore[arg-type]
 
 
 @dataclass(repr=False)
 class SimulatedStack:
-    """Everything that is deployed, and what was seen of it."""
+    """Everything that is deployed, and a record of what happened in it."""
 
     simulation: Simulation
     unique: bool = True
     version: str = "2026-09"
     writers: int = 1
     latency: Latency = lambda: 0.2
-    crashes: Callable[[], tuple[int, str] | None] = lambda: None  # asked at each invocation of the consumer
+    crashes: Callable[[], tuple[int, str] | None] = lambda: None  # called at each invocation of the consumer
     repeats: float = 0.0  # see Queue
     throttled: float = 0.0  # see EventSource
-    chokes_on: bytes = b""  # see Line
-    mute: bool = False  # see Line
+    fails_on: bytes = b""  # see HubSpotConnection
+    times_out: bool = False  # see HubSpotConnection
     governed: bool = True  # whether the governor's schedule runs
-    garbled: Callable[[InProcessTransport], Any] = lambda transport: transport  # what new processes have before HubSpot
-    bucket: Bucket | None = None  # the stack's configuration, in place of `kinds`
+    wrap_transport: Callable[[InProcessTransport], Any] = lambda transport: (
+        transport
+    )  # wraps the transport of each new process
+    bucket: Bucket | None = None  # the stack's configuration, instead of `kinds`
     kinds: Kinds = field(default_factory=lambda: record_kinds(FIELDS))
-    commerce: bool = False  # line items, metrics and HubSpot's orders switched on, in a portal that makes it hard
+    commerce: bool = (
+        False  # line items, metrics and HubSpot's orders switched on, in a portal with the most difficult settings
+    )
     accepted: list[Accepted] = field(default_factory=list)
-    ended: dict[Key, Outcome] = field(default_factory=dict)  # what became of each delivery
+    outcomes: dict[Key, Outcome] = field(default_factory=dict)  # the outcome of each delivery
     ended_at: dict[Key, float] = field(default_factory=dict)  # epoch seconds
     warnings: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     alarms: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)  # bugs that the consumer caught
+    faults: list[str] = field(default_factory=list)  # internal errors that the consumer caught
     invocations: int = 0
     crashed: int = 0
     longest: float = 0.0  # seconds of an invocation
@@ -172,14 +176,12 @@ class SimulatedStack:
         self.portal.change_settings({"calculates_amounts": True, "frees_archived_values": False})
 
     def transport(self, threads: VirtualThreads) -> Any:
-        """A connection to HubSpot, which lets a process's threads run while it takes time."""
-        return self.garbled(InProcessTransport(self._app, sleep=threads.sleep))
-
-    # Ingest
+        """A connection to HubSpot that lets the process's other threads run while it waits."""
+        return self.wrap_transport(InProcessTransport(self._app, sleep=threads.sleep))
 
     def post(self, request: Request) -> int:
-        """A request arrives at the API; the status of the answer."""
-        encoded = self.simulation.random.random() < 0.5  # as API Gateway likes it
+        """Send a request to the API; the status of the response."""
+        encoded = self.simulation.random.random() < 0.5  # API Gateway does either
         body = base64.b64encode(request.body).decode() if encoded else request.body.decode()
         event = {"headers": dict(request.headers), "body": body, "isBase64Encoded": encoded}
         event |= {"pathParameters": {"store": request.store}} if request.store else {}
@@ -201,16 +203,14 @@ class SimulatedStack:
         return self.simulation.ms() * 1_000_000
 
     def reconcile(self, topic: str, thing: Mapping[str, Any], store: str = "") -> None:
-        """What reconcile does with an entity it fetched: on the queue, received now."""
+        """Queue an entity that reconcile has read, received now."""
         entity = f"{topic.partition('.')[0]}:{thing['id']}"
         delivery = Delivery(topic, json.dumps(thing).encode(), self.simulation.ms(), entity, SOURCE, store=store)
         self.sqs.send_message(QueueUrl=QUEUE, **messages.to_sqs(delivery))
         self.accepted.append(Accepted(key_of(delivery), topic, dict(thing), delivery.received_ms, store))
 
-    # Consumer
-
     def _consume(self, event: dict[str, Any], worker: int) -> dict[str, Any]:
-        """One invocation; a process that crashed is made anew, as Lambda does."""
+        """One invocation; a process that crashed is replaced, as Lambda does."""
         process = self._workers.get(worker) or Process(self)
         self._workers[worker] = process
         self.invocations += 1
@@ -228,8 +228,6 @@ class SimulatedStack:
         """Lambda replaces the consumer's processes."""
         self._workers.clear()
 
-    # Governor
-
     def _govern(self) -> None:
         if not self.governed:
             return
@@ -239,9 +237,11 @@ class SimulatedStack:
         line = HubSpotConnection(self.transport(threads), self.latency, threads)
         hubspot = HubSpot(Caller(line, HubSpotToken(self._secret("hubspot")), timer), self.version)
         try:
-            govern(self.breaker_parameter(), self.flow(), lambda: self._probe(hubspot), self.simulation.now)
+            govern(
+                self.breaker_parameter(), self.event_source_mapping(), lambda: self._probe(hubspot), self.simulation.now
+            )
         except ClientError:
-            return  # the function failed; it is run again in a minute
+            return  # the function failed; it runs again in a minute
 
     def _probe(self, hubspot: HubSpot) -> None:
         if self.bucket:
@@ -249,7 +249,7 @@ class SimulatedStack:
         hubspot.probe()
 
     def current_kinds(self) -> Callable[[Collection[str]], Kinds]:
-        """As a new process finds them out at each batch."""
+        """The function with which a new process gets the kinds for each batch."""
         if self.bucket is None:
             return lambda _stores: self.kinds
         return KindsOfConfiguration(self.bucket.configuration(self.simulation.clock)).current
@@ -259,8 +259,8 @@ class SimulatedStack:
         client: Any = self.parameters
         return BreakerParameter(client, "breaker")
 
-    def flow(self) -> EventSourceMapping:
-        """The breaker's hand."""
+    def event_source_mapping(self) -> EventSourceMapping:
+        """The event source mapping, which the breaker enables and disables."""
         client: Any = self.source
         return EventSourceMapping(client, lambda: mapping_id(client, "queue", "consumer"))
 
@@ -272,10 +272,8 @@ class SimulatedStack:
         """A secret as a new process reads it."""
         return self._secret(name)
 
-    # What an operator does and sees
-
     def set_up(self, of_stores: Mapping[str, FieldMapping]) -> None:
-        """What `woohub store add` makes in HubSpot."""
+        """Create in HubSpot what `woohub store add` creates."""
         timer = Timer(self.simulation.clock, self.simulation.sleep)
         timer.start(600)
         http = InProcessTransport(self._app, sleep=self.simulation.sleep)
@@ -284,18 +282,18 @@ class SimulatedStack:
             assert all(step.outcome != "failed" for step in set_up_portal(hubspot, mapping, dry_run=False))
 
     def redrive(self) -> int:
-        """All dead letters go back to the queue, as `woohub dlq redrive` does it."""
+        """Send all dead letters back to the queue, as `woohub dlq redrive` does; their number."""
         letters = self.dead_letters.messages()
         for letter in letters:
             kept = dead_letters.without_reason(letter.texts)
             self.queue.send(letter.body, {name: letter.attributes[name] for name in kept})
             self.dead_letters.delete(letter.id)
-            self.ended.pop(letter.key, None)
+            self.outcomes.pop(letter.key, None)
         return len(letters)
 
-    def drain(self, patience: float = 7200) -> bool:
-        """Wait until the queue is empty; False when it is not after so many seconds."""
-        return self.simulation.run_while(lambda: len(self.queue) > 0, patience=patience)
+    def drain(self, timeout_s: float = 7200) -> bool:
+        """Wait until the queue is empty; False if it is not within `patience` seconds."""
+        return self.simulation.run_while(lambda: len(self.queue) > 0, timeout_s=timeout_s)
 
     @property
     def calls(self) -> int:
@@ -306,7 +304,7 @@ class SimulatedStack:
         """Accepted deliveries that are neither on the queue, nor done, nor in the dead-letter queue."""
         waiting = {message.key for message in self.queue.messages()}
         dead = {message.key for message in self.dead_letters.messages()}
-        done = {key for key, outcome in self.ended.items() if outcome.verdict is not Verdict.REJECTED}
+        done = {key for key, outcome in self.outcomes.items() if outcome.verdict is not Verdict.REJECTED}
         known = waiting | dead | done
         return [delivery.key for delivery in self.accepted if delivery.key not in known]
 
@@ -318,7 +316,7 @@ def key_of(delivery: Delivery) -> Key:
 
 
 class Process:
-    """One consumer process, wired as functions/consumer/app.py wires it."""
+    """One consumer process, built as functions/consumer/app.py builds it."""
 
     def __init__(self, stack: SimulatedStack) -> None:
         self._stack = stack
@@ -331,7 +329,7 @@ class Process:
         hubspot = HubSpot(caller, stack.version)
         portal = PropertyCatalog(hubspot, self._timer, self._warn)
         sync = Sync(hubspot, portal, stack.current_kinds(), self._timer, self._warn)
-        breaker = Breaker(stack.breaker_parameter, stack.flow, self._alarm, stack.simulation.clock)
+        breaker = Breaker(stack.breaker_parameter, stack.event_source_mapping, self._alarm, stack.simulation.clock)
         sqs: Any = stack.sqs
         self._consumer = Consumer(
             sync, breaker, sqs, QUEUE, DEAD_LETTERS, self._report, self._warn, clock=stack.simulation.clock, jitter=dice
@@ -340,7 +338,7 @@ class Process:
     def handle(self, event: dict[str, Any]) -> dict[str, Any]:
         """One invocation."""
         self._connection.calls, self._connection.crash_at = 0, self._stack.crashes()
-        self._connection.chokes_on, self._connection.mute = self._stack.chokes_on, self._stack.mute
+        self._connection.fails_on, self._connection.times_out = self._stack.fails_on, self._stack.times_out
         self._timer.start(TIMEOUT - MARGIN)
         with self._token.kept():
             return self._consumer.consume(event["Records"])
@@ -350,7 +348,7 @@ class Process:
             self._stack.faults.append(str(outcome.error))
         if isinstance(outcome.message.delivery, Delivery) and outcome.verdict is not Verdict.RETRY:
             key = key_of(outcome.message.delivery)
-            self._stack.ended[key], self._stack.ended_at[key] = outcome, self._stack.simulation.now
+            self._stack.outcomes[key], self._stack.ended_at[key] = outcome, self._stack.simulation.now
 
     def _warn(self, event: str, **facts: Any) -> None:
         self._stack.warnings.append((event, facts))

@@ -1,4 +1,4 @@
-"""SQS in memory: at least once, in any order, with visibility timeouts, receive counts and a dead-letter queue."""
+"""SQS in memory: delivery at least once in any order, visibility timeouts, receive counts, a dead-letter queue."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.model.simulation import Simulation
 VISIBILITY = 390.0  # seconds; these two as in template.yaml
 MAX_RECEIVES = 20
 MOST_ATTRIBUTES, MOST_BYTES = 10, 1024 * 1024  # of a message, by SQS's own limits
-REFUSED = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+INVALID_CHARACTER = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass
@@ -41,7 +41,7 @@ class QueuedMessage:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What stays the same when it is sent on: the body and the delivery's metadata."""
+        """The body and the delivery's metadata, which stay the same when the message is sent to another queue."""
         return self.body, self.texts.get("delivery", "")
 
     @property
@@ -51,7 +51,7 @@ class QueuedMessage:
 
 
 class Queue:
-    """A standard queue. `repeats` is the chance that a received message stays visible, as SQS reserves the right to."""
+    """A standard queue. `repeats` is the chance that a received message stays visible, which SQS allows."""
 
     def __init__(
         self, simulation: Simulation, name: str, dead_letters: Queue | None = None, repeats: float = 0.0
@@ -67,11 +67,11 @@ class Queue:
         self._hidden: list[tuple[float, str]] = []
 
     def send(self, body: str, attributes: Mapping[str, Mapping[str, str]], delay: float = 0) -> str:
-        """Put a message on the queue; its id."""
+        """Send a message; its id."""
         assert body
         assert len(attributes) <= MOST_ATTRIBUTES
         texts = [body, *(attribute["StringValue"] for attribute in attributes.values())]
-        assert not any(map(REFUSED.search, texts))
+        assert not any(map(INVALID_CHARACTER.search, texts))
         assert sum(len(text.encode()) for text in [*texts, *attributes]) <= MOST_BYTES
         self.sent += 1
         message = QueuedMessage(f"{self.name}-{self.sent}", body, dict(attributes))
@@ -84,12 +84,12 @@ class Queue:
         while self._hidden and self._hidden[0][0] <= self._simulation.now:
             due, message_id = heapq.heappop(self._hidden)
             message = self._messages.get(message_id)
-            if message and message.visible_at == due:  # otherwise its visibility was changed meanwhile
+            if message and message.visible_at == due:  # else its visibility was changed meanwhile
                 self._visible.append(message_id)
         return len(self._visible)
 
     def receive(self, most: int) -> list[dict[str, Any]]:
-        """Some of the visible messages, no matter which; they are hidden for the visibility timeout."""
+        """Up to `most` visible messages in random order; they are hidden for the visibility timeout."""
         received: list[dict[str, Any]] = []
         while self.visible() and len(received) < most:
             place = self._simulation.random.randrange(len(self._visible))
@@ -115,18 +115,18 @@ class Queue:
         return True
 
     def hide(self, message_id: str, seconds: float) -> None:
-        """Make a message visible so many seconds from now."""
+        """Hide a message for that many seconds."""
         message = self._messages.get(message_id)
         if message:
             message.visible_at = self._simulation.now + seconds
             heapq.heappush(self._hidden, (message.visible_at, message_id))
 
     def delete(self, message_id: str) -> None:
-        """Forget a message; one that is gone already is no error."""
+        """Delete a message; one that does not exist is no error."""
         self._messages.pop(message_id, None)
 
     def messages(self) -> list[QueuedMessage]:
-        """All that are there, visible or not."""
+        """All messages, visible or not."""
         return list(self._messages.values())
 
     def newest(self) -> QueuedMessage:

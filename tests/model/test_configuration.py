@@ -1,4 +1,4 @@
-"""Somebody breaks the stack's configuration while orders come: nothing is lost, and all is written after the repair."""
+"""The configuration breaks while orders arrive: nothing is lost, and all is written after the repair."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from woohub.consumer.retries import FIRST_DELAY_S
 
 COMMENTED = "# nothing differs\n"
 UNREADABLE = {
-    "a mistake": BROKEN.encode(),
-    "no text": b"\xff\xfe",
+    "invalid TOML": BROKEN.encode(),
+    "not UTF-8": b"\xff\xfe",
 }
 
 
@@ -32,51 +32,49 @@ def bucket(day: ShopDay) -> Bucket:
 
 
 @pytest.mark.parametrize("content", UNREADABLE.values(), ids=list(UNREADABLE))
-def test_a_broken_mapping_loses_nothing_and_work_goes_on_a_minute_after_the_repair(
-    day: ShopDay, content: bytes
-) -> None:
+def test_a_broken_mapping_opens_the_breaker_until_a_minute_after_its_repair(day: ShopDay, content: bytes) -> None:
     bucket(day).objects[MAPPING_KEY] = content
     day.simulation.sleep(3 * MINUTE)
 
-    written = day.landed()
-    calls = day.passes(HOUR)
+    written = day.deals_in_hubspot()
+    calls = day.calls_during(HOUR)
     state = day.stack.breaker_parameter().read()
-    assert (state.state, state.policy, day.landed(), calls) == ("open", "config", written, 0)
+    assert (state.state, state.policy, day.deals_in_hubspot(), calls) == ("open", "config", written, 0)
 
     bucket(day).put(MAPPING_KEY, COMMENTED)
     day.simulation.sleep(MINUTE + 1)
-    assert day.breaker() == "closed"
+    assert day.breaker_state() == "closed"
     assert day.close() <= 20 * MINUTE
     assert len(day.stack.dead_letters) == 0
 
 
-def test_a_silent_s3_stops_nobody_who_knows_the_configuration(day: ShopDay) -> None:
+def test_a_warm_consumer_keeps_writing_while_s3_does_not_respond(day: ShopDay) -> None:
     bucket(day).is_down = True
 
-    before = day.landed()
+    before = day.deals_in_hubspot()
     day.simulation.sleep(20 * MINUTE)
 
-    assert day.landed() > before
-    assert day.breaker() == "closed"
+    assert day.deals_in_hubspot() > before
+    assert day.breaker_state() == "closed"
 
 
-def test_a_process_that_starts_while_s3_is_silent_waits_for_it(day: ShopDay) -> None:
+def test_a_consumer_started_without_s3_opens_the_breaker_until_s3_responds(day: ShopDay) -> None:
     bucket(day).is_down = True
     day.stack.cold_start()
     day.simulation.sleep(20 * MINUTE)
-    assert day.breaker() == "open"
+    assert day.breaker_state() == "open"
 
     bucket(day).is_down = False
     day.simulation.sleep(MINUTE + 1)
-    assert day.breaker() == "closed"
+    assert day.breaker_state() == "closed"
     assert day.close() <= 20 * MINUTE
     assert len(day.stack.dead_letters) == 0
 
 
-def test_the_first_delivery_of_a_new_store_is_complete_at_once(day: ShopDay) -> None:
+def test_the_first_delivery_of_a_new_store_writes_its_deal_and_customer_id(day: ShopDay) -> None:
     day.stack.cold_start()
     day.stack.post(day.shop.request("order.updated", next(iter(day.shop.orders))))
-    day.simulation.sleep(FIRST_DELAY_S)  # the consumer has read the configuration, for a minute
+    day.simulation.sleep(FIRST_DELAY_S)  # the consumer has read the configuration and keeps it for a minute
     bucket(day).put(STORES_KEY, '{"stores": {"second": {}}}')
     day.stack.set_up(mappings("second"))
     day.stack.secrets.values["second"] = json.dumps({"current": SECRET, "sources": [SOURCE]})
@@ -93,7 +91,7 @@ def test_the_first_delivery_of_a_new_store_is_complete_at_once(day: ShopDay) -> 
     assert contact["woocommerce_customer_id_second"]
 
 
-def test_a_pushed_status_is_used_by_a_running_process_within_a_minute(day: ShopDay) -> None:
+def test_a_pushed_mapping_is_used_by_a_warm_consumer_within_a_minute(day: ShopDay) -> None:
     bucket(day).put(MAPPING_KEY, 'stages.completed.statuses = ["processing"]')
     day.simulation.sleep(MINUTE + 1)
     before = {row["id"] for row in day.stack.portal.state()["deals"]}

@@ -1,4 +1,4 @@
-"""Customers' metrics are what HubSpot's deals come to, and each rule is needed for it; in chaos: test_gate.py."""
+"""Contact metrics equal the sums of HubSpot's deals, and each rule is needed for that; under faults: test_gate.py."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ Patch = pytest.MonkeyPatch
 
 
 def stack(simulation: Simulation, **more: Any) -> SimulatedStack:
-    """The product with metrics switched on."""
+    """The stack with metrics switched on."""
     built = SimulatedStack(simulation, kinds=record_kinds(MAPPING), **more)
     provision_metrics(built.portal, MAPPING)
     return built
 
 
-def moved(call: int, moment: str) -> SimulatedStack:
-    """An order turns out to be somebody else's, and the consumer dies at a call of it."""
+def crash_while_an_order_moves(call: int, moment: str) -> SimulatedStack:
+    """An order moves to another customer, and the consumer crashes at a call."""
     simulation, crashes = Simulation(), [(call, moment)]
     shop, built = (
         Shop(simulation),
@@ -48,16 +48,16 @@ def moved(call: int, moment: str) -> SimulatedStack:
     return built
 
 
-def ordered(*happenings: Callable[[Shop, SimulatedStack], None]) -> SimulatedStack:
-    """Two orders of one person, and what happens then."""
+def two_orders_then(*events: Callable[[Shop, SimulatedStack], None]) -> SimulatedStack:
+    """Two orders of one person, followed by these events."""
     simulation = Simulation()
     shop, built = Shop(simulation), stack(simulation)
     for number in (11, 12):
         shop.place(number, "ana@shop.example")
         built.post(shop.request("order.created", number))
     simulation.sleep(10)
-    for happening in happenings:
-        happening(shop, built)
+    for event in events:
+        event(shop, built)
     assert built.drain()
     return built
 
@@ -74,8 +74,8 @@ def status_change_in_an_outage(shop: Shop, built: SimulatedStack) -> None:
     built.post(shop.request("order.updated", 11))
 
 
-def test_a_trashed_order_and_an_outage_leave_the_contact_right() -> None:
-    assert wrong_metrics(ordered(status_change_in_an_outage, trash).portal) == {}
+def test_metrics_are_right_after_an_outage_and_a_trashed_order() -> None:
+    assert wrong_metrics(two_orders_then(status_change_in_an_outage, trash).portal) == {}
 
 
 def without_former_contacts(patch: Patch) -> None:
@@ -98,19 +98,19 @@ def trash_counts(patch: Patch) -> None:
 
 
 def wrong_after_moves() -> bool:
-    return any(wrong_metrics(moved(call, "after").portal) for call in range(1, 11))
+    return any(wrong_metrics(crash_while_an_order_moves(call, "after").portal) for call in range(1, 11))
 
 
 def wrong_after_trash() -> bool:
-    return bool(wrong_metrics(ordered(trash).portal))
+    return bool(wrong_metrics(two_orders_then(trash).portal))
 
 
 def wrong_after_an_outage() -> bool:
-    return bool(wrong_metrics(ordered(status_change_in_an_outage).portal))
+    return bool(wrong_metrics(two_orders_then(status_change_in_an_outage).portal))
 
 
 @pytest.mark.parametrize(
-    ("take_out", "goes_wrong"),
+    ("remove_rule", "is_wrong"),
     [
         (without_former_contacts, wrong_after_moves),
         (only_contacts_of_the_batch, wrong_after_moves),
@@ -118,8 +118,8 @@ def wrong_after_an_outage() -> bool:
         (trash_counts, wrong_after_trash),
     ],
 )
-def test_without_the_rule_it_goes_wrong(
-    take_out: Callable[[Patch], None], goes_wrong: Callable[[], bool], monkeypatch: Patch
+def test_metrics_are_wrong_without_a_rule(
+    remove_rule: Callable[[Patch], None], is_wrong: Callable[[], bool], monkeypatch: Patch
 ) -> None:
-    take_out(monkeypatch)
-    assert goes_wrong()
+    remove_rule(monkeypatch)
+    assert is_wrong()

@@ -1,4 +1,4 @@
-"""Hostile days around an erasure: whatever comes, in which order and how often, nobody erased comes back."""
+"""Days around an erasure: in any order and number of deliveries, no erased person comes back."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from woohub.sync.outcome import Message, Verdict
 
 KEY = "k" * 64
 PEOPLE = [f"person{number}@example.com" for number in range(8)]
-ERASED, WELCOME_BACK = PEOPLE[:5], PEOPLE[:2]  # the latter order again afterwards
+ERASED, ORDERING_AGAIN = PEOPLE[:5], PEOPLE[:2]  # these order again afterwards
 ERASED_S = 3600
 SEEDS = range(5)
 
@@ -40,7 +40,7 @@ def of_person(person: int, number: int, created_s: float, changed_s: float, rece
 
 
 def deliveries(rng: random.Random) -> tuple[list[Message], list[Message]]:
-    """What came before the erasure, and what comes after it: old orders in every way, and some new ones."""
+    """The deliveries before and after the erasure: old orders by every topic, and some new ones."""
     before, after = [], []
     for person in range(len(PEOPLE)):
         for number in (person * 10 + 1, person * 10 + 2):
@@ -51,7 +51,7 @@ def deliveries(rng: random.Random) -> tuple[list[Message], list[Message]]:
                 after.append(of_person(person, number, created_s, ERASED_S + 10, received_s, topic))
         for topic in ("customer.updated", "customer.swept"):
             after.append(of_person(person, 0, 10, ERASED_S + 20, ERASED_S + rng.randrange(30, 7200), topic))
-    for person in range(len(WELCOME_BACK)):
+    for person in range(len(ORDERING_AGAIN)):
         made_s = ERASED_S + rng.randrange(2, 3600)
         after.append(of_person(person, person * 10 + 3, made_s, made_s, made_s + 1, "order.created"))
     after += rng.sample(after, len(after) // 2)  # delivered, reconciled or redriven twice
@@ -60,7 +60,7 @@ def deliveries(rng: random.Random) -> tuple[list[Message], list[Message]]:
 
 
 def day(seed: int) -> EngineFixture:
-    """Orders, an erasure, and a day of late deliveries in batches, with HubSpot failing now and then."""
+    """Orders, an erasure, and a day of late deliveries in batches while some HubSpot calls fail."""
     rng, engine = random.Random(seed), EngineFixture()  # noqa: S311
     before, after = deliveries(rng)
     engine.deliver(*before)
@@ -83,8 +83,8 @@ def day(seed: int) -> EngineFixture:
 def faults_of(engine: EngineFixture) -> list[str]:
     """What is wrong in HubSpot at the end of such a day."""
     emails = {contact["email"] for contact in engine.contacts}
-    wrong = [f"{email} came back" for email in set(ERASED) - set(WELCOME_BACK) if email in emails]
-    wrong += [f"{email} is missing" for email in {*PEOPLE[5:], *WELCOME_BACK} - emails]
+    wrong = [f"{email} came back" for email in set(ERASED) - set(ORDERING_AGAIN) if email in emails]
+    wrong += [f"{email} is missing" for email in {*PEOPLE[5:], *ORDERING_AGAIN} - emails]
     for deal in engine.deals:
         number = int(deal["woocommerce_order_id"])
         person, is_old = divmod(number, 10)[0], number % 10 < 3
@@ -99,7 +99,7 @@ def faults_of(engine: EngineFixture) -> list[str]:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_nobody_erased_comes_back_and_who_orders_again_is_welcome(seed: int) -> None:
+def test_erased_people_stay_erased_unless_they_order_again(seed: int) -> None:
     assert faults_of(day(seed)) == []
 
 
@@ -110,9 +110,9 @@ def test_nobody_erased_comes_back_and_who_orders_again_is_welcome(seed: int) -> 
         ("must_not_return", lambda _event, keys, people: any(people.erased_at(key) for key in keys)),
         ("without_person", lambda event: event),
     ],
-    ids=["nobody is refused", "new orders are refused, too", "the person stays in the order"],
+    ids=["no event is left out", "new orders are left out too", "the person stays in the order"],
 )
-def test_without_one_of_its_rules_the_same_days_end_wrong(
+def test_the_same_days_end_wrong_without_an_erasure_rule(
     name: str, without: Callable[..., object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(grouping, name, without)
@@ -120,7 +120,9 @@ def test_without_one_of_its_rules_the_same_days_end_wrong(
     assert any(faults_of(day(seed)) for seed in SEEDS)
 
 
-def test_receipt_and_date_both_tell_what_is_from_before(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_days_end_wrong_when_only_the_receipt_is_compared_with_the_erasure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(rule, "is_from_before", lambda event, at_ms: event.received_ms <= at_ms)
 
     assert any(faults_of(day(seed)) for seed in SEEDS)

@@ -1,4 +1,4 @@
-"""Histories in which the model found woohub wrong, cut down to what matters."""
+"""Histories in which the model found an error of woohub, reduced to what matters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.orders import customer, message, order
 LATER: dict[str, Any] = {"date_modified_gmt": "2026-11-23T22:41:00"}
 
 
-def test_the_sweep_mends_what_a_trash_that_was_dated_by_its_receipt_kept_out() -> None:
+def test_a_change_older_than_the_trashing_is_written_with_the_next_trashed_state() -> None:
     engine = EngineFixture()
     engine.verdicts(message("order.created", order()))
     engine.verdicts(message("order.deleted", {"id": 1234}, 120))
@@ -25,8 +25,8 @@ def test_the_sweep_mends_what_a_trash_that_was_dated_by_its_receipt_kept_out() -
     assert engine.associated == {("1234", "new@example.com")}
 
 
-def test_the_sweep_mends_an_address_that_went_and_came_back_in_the_wrong_order() -> None:
-    """The change back changes nothing at HubSpot, so no version is left there that the change before is older than."""
+def test_a_swept_order_restores_an_address_whose_two_changes_arrived_in_reverse() -> None:
+    """The change back writes nothing to HubSpot, so no version there is newer than the change before it."""
     engine = EngineFixture()
     there, back = {"address_1": "2 Elm St"}, {"address_1": "123 Main St"}
     engine.verdicts(message("order.created", order(billing=back)))
@@ -39,7 +39,7 @@ def test_the_sweep_mends_an_address_that_went_and_came_back_in_the_wrong_order()
     assert (before, engine.contact()["address"]) == ("2 Elm St", "123 Main St")
 
 
-def test_a_customers_own_address_that_went_and_came_back_needs_no_sweep() -> None:
+def test_an_account_keeps_its_newest_address_when_two_changes_arrive_in_reverse() -> None:
     engine = EngineFixture()
     there, back = {"address_1": "2 Elm St"}, {"address_1": "123 Main St"}
     engine.verdicts(message("customer.created", customer(billing=back)))
@@ -49,7 +49,7 @@ def test_a_customers_own_address_that_went_and_came_back_needs_no_sweep() -> Non
     assert engine.contact()["address"] == "123 Main St"
 
 
-def test_a_late_address_is_associated_even_if_the_first_try_is_broken_off() -> None:
+def test_a_late_email_is_associated_although_a_response_is_lost() -> None:
     engine = EngineFixture()
     engine.verdicts(message("order.updated", order(**LATER, billing={"email": ""}), 60))
     engine.portal.faults.add(InjectedFault(kind="reset", when="after", path="/batch/update", count=1))
@@ -59,7 +59,7 @@ def test_a_late_address_is_associated_even_if_the_first_try_is_broken_off() -> N
     assert engine.associated == {("1234", "jane.doe@example.com")}
 
 
-def test_a_currency_that_hubspot_does_not_take_is_no_reason_to_write_again() -> None:
+def test_an_unchanged_order_in_a_currency_not_enabled_is_not_written_again() -> None:
     engine = EngineFixture()
     engine.verdicts(message("order.created", order(currency="GBP")))
     before = len(engine.calls)
@@ -69,7 +69,7 @@ def test_a_currency_that_hubspot_does_not_take_is_no_reason_to_write_again() -> 
     assert [call.path.rpartition("/")[2] for call in engine.calls[before:]] == ["read", "read"]
 
 
-def test_a_currency_that_hubspot_does_not_take_is_no_reason_to_read_definitions_all_the_time() -> None:
+def test_14_orders_in_a_currency_not_enabled_take_two_reads_of_definitions() -> None:
     engine = EngineFixture()
     for number in range(1, 15):
         engine.verdicts(message("order.created", order(number, currency="GBP")))
@@ -78,8 +78,8 @@ def test_a_currency_that_hubspot_does_not_take_is_no_reason_to_read_definitions_
     assert len([call for call in engine.calls if "/properties/" in call.path]) == 2
 
 
-def test_an_address_with_a_date_of_the_future_that_comes_late_is_undone_by_what_is_read_from_the_store() -> None:
-    """Receipt alone tells of such a date, so until then the older address is on the contact."""
+def test_a_swept_order_restores_the_address_after_a_late_state_with_a_future_date() -> None:
+    """Only the receipt decides between such dates, so until then the contact has the older address."""
     engine, future = EngineFixture(), "2031-01-05T15:00:00"
     newest = order(date_created_gmt=future, **LATER, billing={"city": "New Town"})
     older = order(date_created_gmt=future, date_modified_gmt=future, billing={"city": "Old Town"})

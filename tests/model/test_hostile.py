@@ -1,4 +1,4 @@
-"""An hour of the oddest answers: HubSpot garbles what it says, but tells no lies about ids and values."""
+"""An hour of garbled responses from HubSpot, in which only ids and property values are right."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ BODIES = (
     ),
 )
 NUMBERS = ("9" * 30, "-5", "Wed, 25 Nov 2026 07:28:00 GMT", "nan", "0", "3", "9" * 5000, "")
-TOLD = ("retry-after", "x-hubspot-ratelimit-max", "x-hubspot-ratelimit-remaining", "x-hubspot-ratelimit-daily")
+HEADERS = ("retry-after", "x-hubspot-ratelimit-max", "x-hubspot-ratelimit-remaining", "x-hubspot-ratelimit-daily")
 
 
 @dataclass
-class Garbled:
-    """HubSpot behind something that garbles a share of all answers, before or after their effect."""
+class GarbledTransport:
+    """Garbles a share of HubSpot's responses, before or after the effect of the request."""
 
     transport: InProcessTransport
     dice: random.Random
     share: float
 
     def request(self, method: str, url: str, **kwargs: Any) -> InProcessResponse:
-        """As of the transport."""
+        """As the transport's `request`."""
         if self.dice.random() >= self.share or url.endswith(("/archive", "limit=1")):
             return self.transport.request(method, url, **kwargs)
-        headers = HTTPHeaderDict({name: self.dice.choice(NUMBERS) for name in TOLD if self.dice.random() < 0.3})
+        headers = HTTPHeaderDict({name: self.dice.choice(NUMBERS) for name in HEADERS if self.dice.random() < 0.3})
         if self.dice.random() < 0.4:
             return InProcessResponse(self.dice.choice(STATUSES), headers, self.dice.choice(BODIES))
         answer = self.transport.request(method, url, **kwargs)
@@ -65,20 +65,20 @@ class Garbled:
 
 
 @pytest.mark.parametrize(("seed", "share"), [(1, 0.1), (2, 0.3), (1, 0.6), (2, 0.9)])
-def test_whatever_hubspot_says_no_batch_breaks_and_all_lands_afterwards(seed: int, share: float) -> None:
+def test_garbled_responses_break_no_batch_and_every_order_is_written_afterwards(seed: int, share: float) -> None:
     day = FullShopDay(gap=30, seed=seed)
-    dice, direct = random.Random(seed), day.stack.garbled  # noqa: S311
-    day.stack.garbled = lambda transport: Garbled(transport, dice, share)
+    dice, direct = random.Random(seed), day.stack.wrap_transport  # noqa: S311
+    day.stack.wrap_transport = lambda transport: GarbledTransport(transport, dice, share)
     day.stack.cold_start()
     day.simulation.sleep(HOUR)
 
     assert day.stack.faults == []
     assert [message.id for message in day.stack.dead_letters.messages() if "reason" not in message.texts] == []
-    day.stack.garbled = direct
+    day.stack.wrap_transport = direct
     day.stack.cold_start()
     day.open = False
     day.simulation.sleep(2 * MINUTE)
-    assert day.stack.drain(2 * 24 * HOUR)  # a pause that HubSpot asked for is kept, a day at most
+    assert day.stack.drain(2 * 24 * HOUR)  # woohub keeps a pause that HubSpot asked for, up to a day
     day.stack.redrive()
     assert day.stack.drain()
     assert reference(day.stack.accepted).problems(day.stack.portal) == {}

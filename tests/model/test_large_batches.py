@@ -1,4 +1,4 @@
-"""Batches of up to 1,000 messages, and the second one that Lambda may hold while the first is being written."""
+"""Batches of up to 1,000 messages, and a second one that Lambda may hold back while the first is written."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ORDERS = BATCH // 2  # each is delivered as created and as updated
 
 
 def burst(simulation: Simulation, stack: SimulatedStack) -> Shop:
-    """A full batch of orders at once, each of which changes soon after."""
+    """A full batch of orders at once, each of which changes shortly after."""
     shop = Shop(simulation)
     for number in range(1, 1 + ORDERS):
         for topic in shop.place(number, f"shopper{number % 200}@mail.example", way="rest"):
@@ -29,13 +29,13 @@ def change(shop: Shop, stack: SimulatedStack, number: int) -> None:
         stack.post(shop.request(topic, number))
 
 
-@pytest.mark.parametrize("throttled", [0.0, 0.5], ids=["handed over", "every second batch held back"])
-def test_a_batch_that_lambda_holds_back_comes_later_and_harms_nothing(throttled: float) -> None:
+@pytest.mark.parametrize("throttled", [0.0, 0.5], ids=["not throttled", "every second batch throttled"])
+def test_a_full_batch_is_written_right_when_lambda_throttles_every_second_batch(throttled: float) -> None:
     simulation = Simulation(1)
     stack = SimulatedStack(simulation, latency=lambda: 1.0, throttled=throttled)
     burst(simulation, stack)
 
-    assert simulation.run_while(lambda: simulation.planned > 0, patience=60)
+    assert simulation.run_while(lambda: simulation.planned > 0, timeout_s=60)
     assert stack.drain()
     assert reference(stack.accepted).problems(stack.portal) == {}
     assert (stack.unaccounted(), len(stack.dead_letters)) == ([], 0)

@@ -1,4 +1,4 @@
-"""The gate fails when any rule is taken out: so it would notice."""
+"""The gate fails when any rule is removed."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import pytest
 
 from tests.model.mutations import GATES, MUTATIONS, AnyGate, Mutation
 
-SEEDS = (1,)  # the history in which nearly every mutation shows
+SEEDS = (1,)  # the history in which nearly every mutation is found
 
 
 @pytest.mark.parametrize("gate", GATES.values(), ids=list(GATES))
-def test_with_all_rules_the_gate_passes(gate: AnyGate) -> None:
-    assert list(gate.complaints(SEEDS)) == []
+def test_the_gate_passes_with_all_rules(gate: AnyGate) -> None:
+    assert list(gate.violations(SEEDS)) == []
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS.values(), ids=list(MUTATIONS))
-def test_without_one_rule_the_gate_fails(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_gate_fails_without_a_rule(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
     mutation.apply(monkeypatch)
 
     assert any(
-        mutation.complaint in complaint for complaint in mutation.gate.complaints((1, 2, 3, 4), **mutation.stack)
+        mutation.violation in violation for violation in mutation.gate.violations((1, 2, 3, 4), **mutation.stack)
     )

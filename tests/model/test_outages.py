@@ -1,4 +1,4 @@
-"""HubSpot is away, for hours and in many ways: nothing ends up as a dead letter, and all lands when it is back."""
+"""HubSpot fails for hours in many ways: no order becomes a dead letter, and all are written afterwards."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from tests.model.simulation import Simulation
 WRITES = r"/batch/(create|update)"
 
 
-# An order a minute shows as much as three: how often a message is received, and so whether it could end as a dead
-# letter, depends on how long it waits. With more, too, the most is 15 times, when it is sent anew.
+# One order a minute is enough: how often a message is received, and so whether it could become a dead letter, depends
+# on how long it waits. With more orders too, a message is received at most 15 times before it is sent again.
 A_MINUTE = 60.0
 EVERY_TWO_MINUTES = 120.0
 PROBES = 6 * 60  # in six hours, one a minute
-# What is the matter, and how many HubSpot calls it may cost in six hours. Where the probe is answered, the flow is
-# opened again and again, at most every quarter of an hour.
+# The fault, and how many HubSpot calls it may take in six hours. Where the probe succeeds, the event source mapping is
+# enabled again each time, at most every quarter of an hour.
 OUTAGES: dict[str, tuple[dict[str, object], int]] = {
     "server errors": ({"status": 503}, PROBES + 50),
-    "pages of the network in front": ({"status": 502, "body": "html"}, PROBES + 50),
+    "HTML pages": ({"status": 502, "body": "html"}, PROBES + 50),
     "server errors after the effect": ({"status": 504, "when": "after"}, PROBES + 50),
     "half of each batch written": ({"status": 500, "when": "half"}, PROBES + 50),
-    "silence": ({"kind": "hold"}, PROBES + 50),
+    "no response": ({"kind": "hold"}, PROBES + 50),
     "broken connections": ({"kind": "reset"}, PROBES + 50),
     "reads work, writes fail": ({"status": 503, "path": WRITES}, 1750),
     "writes work, reads fail": ({"status": 503, "path": "/batch/read"}, 900),
@@ -38,83 +38,85 @@ OUTAGES: dict[str, tuple[dict[str, object], int]] = {
 
 
 @pytest.mark.parametrize(("fault", "most_calls"), OUTAGES.values(), ids=list(OUTAGES))
-def test_six_hours_without_hubspot_leave_no_dead_letter(fault: dict[str, object], most_calls: int) -> None:
+def test_six_hours_of_an_outage_leave_no_dead_letter(fault: dict[str, object], most_calls: int) -> None:
     day = ShopDay(A_MINUTE)
 
-    calls = day.trouble(6 * HOUR, **fault)
+    calls = day.calls_during_fault(6 * HOUR, **fault)
 
     assert len(day.stack.dead_letters) == 0
     assert calls <= most_calls
     day.simulation.sleep(20 * MINUTE)
     assert day.close() <= 20 * MINUTE
     assert len(day.stack.dead_letters) == 0
-    assert day.breaker() == "closed"
+    assert day.breaker_state() == "closed"
 
 
-# --- A part of HubSpot is away ---
-
-DEALS_AWAY = {
+FAILING_DEAL_CALLS = {
     "deals are not created": r"/deals/batch/create",
     "deals are not updated": r"/deals/batch/update",
     "deals are not read": r"/deals/batch/read",
-    "deals are away altogether": r"/deals",
+    "all calls for deals fail": r"/deals",
     "associations fail": r"/associations/",
     "definitions are not read": r"/properties/",
 }
-CONTACTS_AWAY = {
+FAILING_CONTACT_CALLS = {
     "contacts are not created": r"/contacts/batch/create",
     "contacts are not updated": r"/contacts/batch/update",
     "contacts are not read": r"/contacts/batch/read",
 }
 BUDGET = 9.0  # calls a second
-# After an hour a message has been received ten times, and is sent anew. `make soak` has more time.
+# After an hour a message has been received ten times, and is sent again. `make soak` has more time.
 HOURS = 3 if "MODEL_SEEDS" in os.environ else 2
 
 
-def lives_through(day: ShopDay, **fault: object) -> None:
-    """It costs few calls, and nothing ends as a dead letter; within a quarter of an hour of its end all has landed."""
-    calls = day.trouble(HOURS * HOUR, **fault)
+def assert_survives(day: ShopDay, **fault: object) -> None:
+    """A fault of hours takes few calls and leaves no dead letter, and all orders are written soon after its end."""
+    calls = day.calls_during_fault(HOURS * HOUR, **fault)
     assert calls <= HOURS * HOUR * BUDGET / 10
     day.simulation.sleep(20 * MINUTE)
     assert len(day.stack.queue) < 10
     assert day.close() <= 20 * MINUTE
     assert len(day.stack.dead_letters) == 0
-    assert day.breaker() == "closed"
+    assert day.breaker_state() == "closed"
 
 
-@pytest.mark.parametrize("path", [*DEALS_AWAY.values(), *CONTACTS_AWAY.values()], ids=[*DEALS_AWAY, *CONTACTS_AWAY])
+@pytest.mark.parametrize(
+    "path",
+    [*FAILING_DEAL_CALLS.values(), *FAILING_CONTACT_CALLS.values()],
+    ids=[*FAILING_DEAL_CALLS, *FAILING_CONTACT_CALLS],
+)
 def test_hours_without_one_kind_of_call_leave_no_dead_letter(path: str) -> None:
-    lives_through(FullShopDay(EVERY_TWO_MINUTES), status=503, path=path)
+    assert_survives(FullShopDay(EVERY_TWO_MINUTES), status=503, path=path)
 
 
-@pytest.mark.parametrize("path", DEALS_AWAY.values(), ids=list(DEALS_AWAY))
-def test_customers_do_not_wait_for_what_orders_wait_for(path: str) -> None:
+@pytest.mark.parametrize("path", FAILING_DEAL_CALLS.values(), ids=list(FAILING_DEAL_CALLS))
+def test_customers_are_written_while_calls_for_orders_fail(path: str) -> None:
     day = FullShopDay(gap=30)
 
-    day.trouble(HOUR, status=503, path=path)
+    day.calls_during_fault(HOUR, status=503, path=path)
 
-    assert day.waiting("customer") <= 3  # the latest ones
+    assert day.waiting("customer") <= 3  # only the latest
     assert day.stack.source.switched == []
 
 
 @pytest.mark.parametrize("share", [0.5, 0.8, 0.9, 0.95])
 def test_hours_in_which_most_creates_of_deals_fail_leave_no_dead_letter(share: float) -> None:
-    lives_through(FullShopDay(EVERY_TWO_MINUTES), status=503, path="/deals/batch/create", probability=share)
+    assert_survives(FullShopDay(EVERY_TWO_MINUTES), status=503, path="/deals/batch/create", probability=share)
 
 
 @pytest.mark.parametrize("fault", [{"kind": "hold"}, {"kind": "omit", "when": "before"}, {"status": 423}], ids=str)
-def test_hours_of_other_trouble_with_deals_leave_no_dead_letter(fault: dict[str, object]) -> None:
-    lives_through(FullShopDay(EVERY_TWO_MINUTES), path="/deals/batch/create", **fault)
+def test_hours_of_other_failures_of_deal_creates_leave_no_dead_letter(fault: dict[str, object]) -> None:
+    assert_survives(FullShopDay(EVERY_TWO_MINUTES), path="/deals/batch/create", **fault)
 
 
-def test_hours_without_creates_are_waited_out_where_order_ids_are_not_unique() -> None:
-    lives_through(FullShopDay(EVERY_TWO_MINUTES, unique=False), status=503, path="/deals/batch/create")
+def test_hours_without_creates_leave_no_dead_letter_when_order_ids_are_not_unique() -> None:
+    assert_survives(FullShopDay(EVERY_TWO_MINUTES, unique=False), status=503, path="/deals/batch/create")
 
 
-def test_answers_to_writes_that_are_lost_for_hours_delay_nothing() -> None:
+def test_hours_of_lost_write_responses_delay_no_message() -> None:
     day = ShopDay(A_MINUTE)
 
-    day.trouble(2 * HOUR, kind="reset", when="after", path=WRITES)
+    day.calls_during_fault(2 * HOUR, kind="reset", when="after", path=WRITES)
 
     assert len(day.stack.queue) < 10
     assert day.stack.source.switched == []
@@ -122,19 +124,19 @@ def test_answers_to_writes_that_are_lost_for_hours_delay_nothing() -> None:
     assert len(day.stack.dead_letters) == 0
 
 
-def test_an_outage_switches_the_flow_off_once_and_on_once() -> None:
+def test_an_outage_disables_and_enables_the_event_source_mapping_once() -> None:
     day = ShopDay(A_MINUTE)
 
-    day.trouble(6 * HOUR, status=503)
+    day.calls_during_fault(6 * HOUR, status=503)
     day.simulation.sleep(5 * MINUTE)
 
     assert day.stack.source.switched == ["off", "on"]
     assert day.stack.queue.most_receives <= 4
 
 
-def test_six_hours_of_orders_are_written_within_minutes_once_hubspot_is_back() -> None:
+def test_six_hours_of_orders_are_written_within_five_minutes_after_an_outage() -> None:
     day = ShopDay()
-    day.trouble(6 * HOUR, status=503)
+    day.calls_during_fault(6 * HOUR, status=503)
     waiting = len(day.stack.queue)
 
     day.simulation.sleep(5 * MINUTE)
@@ -143,66 +145,66 @@ def test_six_hours_of_orders_are_written_within_minutes_once_hubspot_is_back() -
     assert len(day.stack.queue) < 30
 
 
-def test_a_refused_token_is_replaced_after_two_hours() -> None:
+def test_orders_are_written_within_ten_minutes_after_a_rejected_token_is_replaced() -> None:
     day = ShopDay(A_MINUTE)
-    day.stack.portal.tokens = {"the new one": ALL_SCOPES}
+    day.stack.portal.tokens = {"new token": ALL_SCOPES}
 
-    calls = day.passes(2 * HOUR)
-    refused = day.landed()
-    day.stack.secrets.values["hubspot"] = '{"token": "the new one"}'
+    calls = day.calls_during(2 * HOUR)
+    refused = day.deals_in_hubspot()
+    day.stack.secrets.values["hubspot"] = '{"token": "new token"}'
     day.simulation.sleep(10 * MINUTE)
 
     assert calls <= 2 * 60 * 3
-    assert day.landed() > refused
+    assert day.deals_in_hubspot() > refused
     assert day.stack.breaker_parameter().read().policy == "auth"
     day.close()
     assert len(day.stack.dead_letters) == 0
 
 
-def test_the_daily_limit_is_waited_out_until_midnight() -> None:
+def test_messages_wait_until_midnight_when_the_daily_limit_is_used_up() -> None:
     day = ShopDay(A_MINUTE)
     day.stack.portal.change_settings({"requests_per_day": day.stack.portal.limits.used_today + 10})
 
-    calls = day.passes(6 * HOUR)  # midnight is at 05:00 UTC, 6 h 10 min from here
+    calls = day.calls_during(6 * HOUR)  # midnight is at 05:00 UTC, 6 h 10 min from here
     day.stack.portal.change_settings({"requests_per_day": 250_000})
     day.simulation.sleep(30 * MINUTE)
 
-    assert calls <= 10 + 6 * 4 + 3  # what was left, then four probes an hour
+    assert calls <= 10 + 6 * 4 + 3  # the rest of the limit, then four probes an hour
     assert len(day.stack.queue) < 10
     day.close()
     assert len(day.stack.dead_letters) == 0
 
 
-def test_a_storm_of_429_is_weathered() -> None:
+def test_ten_minutes_of_429_take_at_most_100_calls_and_leave_no_dead_letter() -> None:
     day = ShopDay(gap=2.0)
 
-    calls = day.trouble(10 * MINUTE, status=429)
+    calls = day.calls_during_fault(10 * MINUTE, status=429)
 
     assert calls <= 100
     assert day.close() <= 10 * MINUTE
     assert len(day.stack.dead_letters) == 0
 
 
-@pytest.mark.parametrize("path", ["", WRITES], ids=["wholly", "for writes"])
-def test_a_hubspot_that_comes_and_goes_by_the_minute_gets_its_orders(path: str) -> None:
+@pytest.mark.parametrize("path", ["", WRITES], ids=["all calls", "writes"])
+def test_orders_are_written_while_hubspot_fails_every_other_minute(path: str) -> None:
     day = ShopDay(A_MINUTE)
-    before = day.landed()
+    before = day.deals_in_hubspot()
 
     for _ in range(30):
-        day.trouble(MINUTE, status=503, path=path)
+        day.calls_during_fault(MINUTE, status=503, path=path)
         day.simulation.sleep(MINUTE)
 
-    assert day.landed() > before + 20
+    assert day.deals_in_hubspot() > before + 20
     assert day.close() <= 30 * MINUTE
     assert len(day.stack.dead_letters) == 0
 
 
-def test_messages_wait_for_a_governor_that_is_gone() -> None:
+def test_messages_wait_while_the_governor_does_not_run() -> None:
     day = ShopDay(A_MINUTE)
     day.stack.governed = False
 
-    day.trouble(HOUR, status=503)
-    calls = day.passes(5 * HOUR)
+    day.calls_during_fault(HOUR, status=503)
+    calls = day.calls_during(5 * HOUR)
     day.stack.governed = True
 
     assert calls == 0
@@ -211,11 +213,11 @@ def test_messages_wait_for_a_governor_that_is_gone() -> None:
     day.close()
 
 
-def test_without_a_hand_on_the_flow_messages_survive_on_their_own_delays() -> None:
+def test_an_outage_leaves_no_dead_letter_when_the_mapping_cannot_be_disabled() -> None:
     day = ShopDay(EVERY_TWO_MINUTES)
     day.stack.source.stuck = True
 
-    calls = day.trouble(HOURS * HOUR, status=503)
+    calls = day.calls_during_fault(HOURS * HOUR, status=503)
 
     assert len(day.stack.dead_letters) == 0
     assert calls <= HOURS * 60 * 20
@@ -224,10 +226,10 @@ def test_without_a_hand_on_the_flow_messages_survive_on_their_own_delays() -> No
     assert len(day.stack.dead_letters) == 0
 
 
-def test_a_migration_is_left_alone_as_long_as_hubspot_asks() -> None:
+def test_a_migration_gets_at_most_three_calls_during_its_retry_after() -> None:
     day = ShopDay(A_MINUTE)
 
-    calls = day.trouble(2 * HOUR, status=477, retry_after=str(int(2 * HOUR)))
+    calls = day.calls_during_fault(2 * HOUR, status=477, retry_after=str(int(2 * HOUR)))
 
     assert calls <= 3
     day.simulation.sleep(5 * MINUTE)
@@ -235,21 +237,18 @@ def test_a_migration_is_left_alone_as_long_as_hubspot_asks() -> None:
     assert len(day.stack.dead_letters) == 0
 
 
-def test_a_flow_that_an_operator_stopped_stays_stopped() -> None:
+def test_a_mapping_disabled_by_an_operator_stays_disabled() -> None:
     day = ShopDay(A_MINUTE)
     day.stack.source.update_event_source_mapping(UUID="mapping", Enabled=False)
     day.simulation.sleep(HOUR)
     assert len(day.stack.queue) > 0
 
-    assert day.passes(HOUR) == 0
+    assert day.calls_during(HOUR) == 0
     assert day.stack.source.state == "Disabled"
 
 
-# --- One bad record among good ones ---
-
-
 class Batch:
-    """Forty good orders and some bad ones that arrive at once."""
+    """Forty good orders and some bad ones that arrive together."""
 
     def __init__(self, prepare: Callable[[SimulatedStack], object], bad: list[bad_requests.Poison]) -> None:
         self.simulation = Simulation(3)
@@ -263,19 +262,19 @@ class Batch:
             assert self.stack.post(self.shop.signed(poison.topic, poison.body)) == 200
 
     def deals(self) -> set[str]:
-        """The orders that HubSpot has."""
+        """The ids of the orders that HubSpot has."""
         return {row["properties"]["woocommerce_order_id"] for row in self.stack.portal.state()["deals"]}
 
     def reasons(self) -> dict[str, str]:
-        """What the dead-letter queue says of each entity."""
+        """The reason of each entity's dead letter."""
         return {message.texts["entity"]: message.texts["reason"] for message in self.stack.dead_letters.messages()}
 
 
 GOOD = {str(number) for number in range(1, 41)}
 
 
-def test_ten_poisons_do_not_keep_forty_orders_and_each_says_why() -> None:
-    batch = Batch(lambda stack: bad_requests.spoil(stack.portal), bad_requests.refusals())
+def test_ten_rejected_records_become_dead_letters_with_reasons_and_40_orders_are_written() -> None:
+    batch = Batch(lambda stack: bad_requests.add_rejection_rules(stack.portal), bad_requests.rejected_records())
 
     batch.simulation.sleep(MINUTE)
 
@@ -283,17 +282,19 @@ def test_ten_poisons_do_not_keep_forty_orders_and_each_says_why() -> None:
     assert batch.deals() == GOOD
     reasons = batch.reasons()
     assert {
-        poison.entity for poison in bad_requests.refusals() if poison.word not in reasons.get(poison.entity, "")
+        poison.entity
+        for poison in bad_requests.rejected_records()
+        if poison.reason_word not in reasons.get(poison.entity, "")
     } == set()
     assert len(set(reasons.values())) == len(reasons) == 10
     assert len(batch.stack.queue) == 0
 
 
-def test_the_ten_land_when_the_cause_is_gone_and_they_are_redriven() -> None:
-    batch = Batch(lambda stack: bad_requests.spoil(stack.portal), bad_requests.refusals())
+def test_ten_dead_letters_are_written_when_redriven_after_the_cause_is_removed() -> None:
+    batch = Batch(lambda stack: bad_requests.add_rejection_rules(stack.portal), bad_requests.rejected_records())
     batch.simulation.sleep(MINUTE)
 
-    bad_requests.mend(batch.stack.portal)
+    bad_requests.remove_rejection_rules(batch.stack.portal)
     assert batch.stack.redrive() == 10
     batch.simulation.sleep(MINUTE)
 
@@ -301,36 +302,40 @@ def test_the_ten_land_when_the_cause_is_gone_and_they_are_redriven() -> None:
     assert reference(batch.stack.accepted).problems(batch.stack.portal) == {}
 
 
-def test_bodies_that_cannot_be_read_name_what_is_wrong_in_them() -> None:
-    batch = Batch(lambda _: None, bad_requests.payloads())
+def test_invalid_bodies_become_dead_letters_that_name_the_invalid_field() -> None:
+    batch = Batch(lambda _: None, bad_requests.invalid_payloads())
 
     batch.simulation.sleep(MINUTE)
 
     assert batch.deals() == GOOD
     reasons = batch.reasons()
     assert {
-        poison.entity for poison in bad_requests.payloads() if poison.word not in reasons.get(poison.entity, "")
+        poison.entity
+        for poison in bad_requests.invalid_payloads()
+        if poison.reason_word not in reasons.get(poison.entity, "")
     } == set()
 
 
-CULPRITS = {
+FAILING_CALLS = {
     "creating its deal": b"Zeppelin",
     "reading its deal": b'"90050"',
     "reading its contact": b"badrequest90050@",
 }
 
 
-@pytest.mark.parametrize("mute", [False, True], ids=["500", "silence"])
-@pytest.mark.parametrize("sign", CULPRITS.values(), ids=list(CULPRITS))
-def test_a_record_that_breaks_hubspot_every_time_stops_nobody_else(sign: bytes, mute: bool) -> None:
+@pytest.mark.parametrize("times_out", [False, True], ids=["500", "timeout"])
+@pytest.mark.parametrize("sign", FAILING_CALLS.values(), ids=list(FAILING_CALLS))
+def test_a_record_that_always_fails_becomes_a_dead_letter_and_60_orders_are_written(
+    sign: bytes, times_out: bool
+) -> None:
     zeppelin = bad_requests.order(90_050, line_items=[{"name": "Zeppelin"}])
 
-    def choke(stack: SimulatedStack) -> None:
-        stack.chokes_on, stack.mute = sign, mute
+    def fail_calls(stack: SimulatedStack) -> None:
+        stack.fails_on, stack.times_out = sign, times_out
 
-    batch = Batch(choke, [bad_requests.Poison("order:90050", "order.created", zeppelin, "attempts")])
+    batch = Batch(fail_calls, [bad_requests.Poison("order:90050", "order.created", zeppelin, "attempts")])
 
-    batch.simulation.sleep(4 * MINUTE if mute else MINUTE)
+    batch.simulation.sleep(4 * MINUTE if times_out else MINUTE)
     assert batch.deals() == GOOD
     assert len(batch.stack.dead_letters) == 0
 
@@ -345,7 +350,7 @@ def test_a_record_that_breaks_hubspot_every_time_stops_nobody_else(sign: bytes, 
     assert not batch.stack.breaker_parameter().read().is_open
 
 
-def test_twenty_records_that_break_hubspot_become_dead_letters_and_hold_up_nobody() -> None:
+def test_20_records_that_always_fail_become_dead_letters_and_80_orders_are_written() -> None:
     zeppelins = [
         bad_requests.Poison(
             f"order:{number}",
@@ -355,7 +360,7 @@ def test_twenty_records_that_break_hubspot_become_dead_letters_and_hold_up_nobod
         )
         for number in range(90_050, 90_070)
     ]
-    batch = Batch(lambda stack: setattr(stack, "chokes_on", b"Zeppelin"), zeppelins)
+    batch = Batch(lambda stack: setattr(stack, "fails_on", b"Zeppelin"), zeppelins)
 
     batch.simulation.sleep(4 * MINUTE)
     assert batch.deals() == GOOD
@@ -370,11 +375,11 @@ def test_twenty_records_that_break_hubspot_become_dead_letters_and_hold_up_nobod
     assert "breaker_opened" not in [event for event, _ in batch.stack.alarms]
 
 
-def test_two_that_break_hubspot_in_a_shop_without_other_orders_are_dead_letters_after_the_longest_wait(
+def test_two_failing_records_without_other_orders_become_dead_letters_after_the_longest_wait(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("woohub.consumer.poison.LONGEST_WAIT_S", 4 * HOUR)
-    day = FullShopDay(A_MINUTE, chokes_on=b"Zeppelin")
+    day = FullShopDay(A_MINUTE, fails_on=b"Zeppelin")
     day.open = False
     for number in (90_050, 90_051):
         zeppelin = bad_requests.order(number, line_items=[{"name": "Zeppelin"}])
@@ -388,8 +393,8 @@ def test_two_that_break_hubspot_in_a_shop_without_other_orders_are_dead_letters_
     assert (before, dead) == (0, {"order:90050", "order:90051"})
 
 
-def test_one_in_the_search_fallback_is_found_as_well() -> None:
-    day = FullShopDay(gap=20, unique=False, chokes_on=b"Zeppelin")
+def test_a_failing_record_becomes_a_dead_letter_without_unique_order_ids() -> None:
+    day = FullShopDay(gap=20, unique=False, fails_on=b"Zeppelin")
     zeppelin = bad_requests.order(90_050, line_items=[{"name": "Zeppelin"}])
     day.stack.post(day.shop.signed("order.created", zeppelin))
 

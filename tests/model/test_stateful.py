@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order: no doubles at any time, versions only grow, and in the end HubSpot is right."""
+"""In any order of events no record is duplicated, versions only grow, and in the end HubSpot is right."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "60"))
 ORDERS = st.sampled_from([11, 11, 12, 13])
 CHANGES = ["status", "status", "edit", "new address", "trash", "restore"]
 EMAILS = st.sampled_from(["ana@shop.example", "Ana@Shop.Example", "bo@mail.example", "chloe@mail.example", ""])
-PAUSES = st.sampled_from([0.0, 0.4, 1.5, 30.0])  # seconds before something happens; within one second it is a tie
+PAUSES = st.sampled_from([0.0, 0.4, 1.5, 30.0])  # seconds before an event; events within one second have equal dates
 FATES = st.sampled_from(["arrives", "arrives twice", "is late", "is lost"])
 FAULTS = st.sampled_from(
     [
@@ -38,14 +38,14 @@ FAULTS = st.sampled_from(
 
 
 class StoreAndStack(RuleBasedStateMachine):
-    """A small store, the product, and everything that may happen to either."""
+    """A small store and the stack, with every event that can happen to either."""
 
     def __init__(self) -> None:
         super().__init__()
         self.simulation = Simulation()
         self.shop = Shop(self.simulation)
         self.stack = SimulatedStack(self.simulation, crashes=self._next_crash)
-        self.under_way: list[Request] = []
+        self.late_requests: list[Request] = []
         self.crash: tuple[int, str] | None = None
         self.versions: dict[str, tuple[str, bool]] = {}
 
@@ -53,24 +53,22 @@ class StoreAndStack(RuleBasedStateMachine):
         crash, self.crash = self.crash, None
         return crash
 
-    # In the store
-
     @initialize(email=EMAILS, other=EMAILS)
-    def there_are_orders_and_an_account(self, email: str, other: str) -> None:
-        self._happens(1, self.shop.register(1, "ana@shop.example", days_ago=2), "arrives")
-        self._happens(11, self.shop.place(11, email, customer=1, days_ago=1), "arrives")
-        self._happens(12, self.shop.place(12, other), "arrives")
+    def create_orders_and_an_account(self, email: str, other: str) -> None:
+        self._deliver(1, self.shop.register(1, "ana@shop.example", days_ago=2), "arrives")
+        self._deliver(11, self.shop.place(11, email, customer=1, days_ago=1), "arrives")
+        self._deliver(12, self.shop.place(12, other), "arrives")
 
     @rule(what=st.sampled_from(["edit", "new address"]), email=EMAILS, pause=PAUSES, fate=FATES)
-    def the_account_changes(self, what: str, email: str, pause: float, fate: str) -> None:
+    def change_account(self, what: str, email: str, pause: float, fate: str) -> None:
         self.simulation.sleep(pause)
         topics = self.shop.edit_customer(1) if what == "edit" else self.shop.change_account_email(1, email)
-        self._happens(1, topics, fate)
+        self._deliver(1, topics, fate)
 
     @rule(number=ORDERS, what=st.sampled_from(CHANGES), email=EMAILS, pause=PAUSES, fate=FATES)
-    def an_order_changes(self, number: int, what: str, email: str, pause: float, fate: str) -> None:
+    def change_order(self, number: int, what: str, email: str, pause: float, fate: str) -> None:
         self.simulation.sleep(pause)
-        self._happens(number, self._change(number, what, email), fate)
+        self._deliver(number, self._change(number, what, email), fate)
 
     def _change(self, number: int, what: str, email: str) -> list[str]:
         if number not in self.shop.orders:
@@ -83,35 +81,33 @@ class StoreAndStack(RuleBasedStateMachine):
             return self.shop.change_order_email(number, email)
         return {"status": self.shop.change_status, "edit": self.shop.edit_order, "trash": self.shop.trash}[what](number)
 
-    def _happens(self, number: int, topics: list[str], fate: str) -> None:
+    def _deliver(self, number: int, topics: list[str], fate: str) -> None:
         requests = [self.shop.request(topic, number) for topic in topics]
         if fate == "is late":
-            self.under_way += requests
+            self.late_requests += requests
         if fate in ("arrives", "arrives twice"):
             for request in requests * (2 if fate == "arrives twice" else 1):
                 assert self.stack.post(request) == 200
 
-    # On the way and in the system
-
-    @precondition(lambda self: self.under_way)
+    @precondition(lambda self: self.late_requests)
     @rule(place=st.integers(0, 100))
-    def a_late_one_arrives(self, place: int) -> None:
-        assert self.stack.post(self.under_way.pop(place % len(self.under_way))) == 200
+    def deliver_a_late_request(self, place: int) -> None:
+        assert self.stack.post(self.late_requests.pop(place % len(self.late_requests))) == 200
 
     @rule(seconds=st.sampled_from([1.0, 4.0, 20.0, 400.0]))
-    def time_passes(self, seconds: float) -> None:
+    def pass_time(self, seconds: float) -> None:
         self.simulation.sleep(seconds)
 
     @rule(fault=FAULTS, count=st.integers(1, 3))
-    def trouble(self, fault: dict[str, Any], count: int) -> None:
+    def add_fault(self, fault: dict[str, Any], count: int) -> None:
         self.stack.portal.faults.add(InjectedFault(**fault, count=count))
 
     @rule(path=st.sampled_from(["", "/batch/(create|update)"]))
-    def an_outage_begins(self, path: str) -> None:
+    def begin_outage(self, path: str) -> None:
         self.stack.portal.faults.add(InjectedFault(status=503, path=path))
 
     @rule(call=st.integers(1, 9), moment=st.sampled_from(["before", "after"]))
-    def a_crash_is_coming(self, call: int, moment: str) -> None:
+    def plan_crash(self, call: int, moment: str) -> None:
         self.crash = (call, moment)
 
     @rule()
@@ -119,7 +115,7 @@ class StoreAndStack(RuleBasedStateMachine):
         self.stack.cold_start()
 
     @rule()
-    def all_trouble_ends(self) -> None:
+    def clear_faults(self) -> None:
         self.stack.portal.faults.clear()
 
     @rule()
@@ -127,10 +123,8 @@ class StoreAndStack(RuleBasedStateMachine):
         for record in newest(self.shop, self.simulation):
             self.stack.reconcile(record.topic, record.body)
 
-    # What holds at any time
-
     @invariant()
-    def nothing_is_doubled(self) -> None:
+    def no_record_is_duplicated(self) -> None:
         state = self.stack.portal.state()
         emails = [row["properties"]["email"] for row in state["contacts"]]
         orders = [row["properties"]["woocommerce_order_id"] for row in state["deals"]]
@@ -139,7 +133,7 @@ class StoreAndStack(RuleBasedStateMachine):
 
     @invariant()
     def versions_only_grow(self) -> None:
-        """Except that a restore may be older than the trash it undoes, which is dated by its receipt."""
+        """Except that a restore may be older than the trashing it undoes, which is dated by its receipt."""
         state = self.stack.portal.state()
         for row in state["contacts"] + state["deals"]:
             properties = row["properties"]
@@ -150,20 +144,20 @@ class StoreAndStack(RuleBasedStateMachine):
             self.versions[row["id"]] = dates, properties.get("woocommerce_order_status") == "trash"
 
     @invariant()
-    def every_accepted_delivery_is_somewhere(self) -> None:
+    def every_accepted_delivery_is_accounted_for(self) -> None:
         assert self.stack.unaccounted() == []
         assert self.stack.faults == []
 
     def teardown(self) -> None:
-        """All trouble ends, what is late arrives, and reconcile sweeps."""
-        self.all_trouble_ends()
-        for request in self.under_way:
+        """Remove all faults, deliver late requests and reconcile; then HubSpot is right."""
+        self.clear_faults()
+        for request in self.late_requests:
             self.stack.post(request)
         assert self.stack.drain(6 * 3600)
         self.reconcile()
         assert self.stack.drain(6 * 3600)
-        self.nothing_is_doubled()
-        self.every_accepted_delivery_is_somewhere()
+        self.no_record_is_duplicated()
+        self.every_accepted_delivery_is_accounted_for()
         assert len(self.stack.dead_letters) == 0
         assert reference(self.stack.accepted).problems(self.stack.portal) == {}
 

@@ -1,4 +1,4 @@
-"""A third HubSpot object, added with one row and one module, is as exact as contacts and deals."""
+"""A third HubSpot object, added with one row and one module, is written as reliably as contacts and deals."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.third_object import ParcelKind, known_to_simulators, provisio
 from woohub.sync.record_kinds import record_kinds
 from woohub.sync.records import Kinds
 
-# in the wrong order: they are sorted by what they need
+# in the wrong order; the engine sorts kinds by what they need
 KINDS = Kinds((ParcelKind(), *record_kinds(FIELDS).records))
 
 
@@ -30,14 +30,14 @@ def _parcels() -> Iterator[None]:
 
 
 def stack(simulation: Simulation, **more: Any) -> SimulatedStack:
-    """The product with three kinds of records."""
+    """The stack with three kinds of records."""
     built = SimulatedStack(simulation, kinds=KINDS, **more)
     provision_parcels(built.portal)
     return built
 
 
 def parcels(built: SimulatedStack) -> dict[str, tuple[str, str, list[str]]]:
-    """Each parcel's name and status, and the orders of its deals; AssertionError for one that is there twice."""
+    """Each parcel's name, status and orders, by its key; AssertionError for a duplicate."""
     state = built.portal.state()
     orders = {row["id"]: row["properties"]["woocommerce_order_id"] for row in state["deals"]}
     rows = {row["properties"]["woocommerce_parcel_id"]: row for row in state["parcels"]}
@@ -53,7 +53,7 @@ def parcels(built: SimulatedStack) -> dict[str, tuple[str, str, list[str]]]:
 
 
 def wanted(shop: Shop) -> dict[str, tuple[str, str, list[str]]]:
-    """What the store's orders say."""
+    """The parcels of the store's orders."""
     return {
         f"{number}-{item['id']}": (item["name"], order["status"], [str(number)])
         for number, order in shop.orders.items()
@@ -71,22 +71,22 @@ def test_each_item_becomes_a_parcel_of_its_orders_deal() -> None:
     assert parcels(built) == wanted(shop)
 
 
-def test_a_hundred_orders_and_their_parcels_take_two_calls_more_for_each_hundred_parcels() -> None:
+def test_33_new_orders_with_parcels_take_six_batch_calls() -> None:
     simulation = Simulation()
     shop, built = Shop(simulation), stack(simulation)
-    for number in range(1, 34):  # at most three items each: not more than a hundred parcels
+    for number in range(1, 34):  # at most three items each, so at most a hundred parcels
         shop.place(number, f"shopper{number}@mail.example")
         built.post(shop.request("order.created", number))
     simulation.sleep(30)
     calls = {route: count for route, count in built.portal.calls.items() if "batch" in route}
 
     assert parcels(built) == wanted(shop)
-    assert sum(calls.values()) == 6  # read and create, for each of the three
+    assert sum(calls.values()) == 6  # a read and a create for each of the three kinds
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("call", range(1, 10))
-def test_a_crash_at_any_call_leaves_nothing_doubled_and_nothing_orphaned(call: int, moment: str) -> None:
+def test_a_crash_at_any_call_leaves_no_duplicate_and_no_orphaned_parcel(call: int, moment: str) -> None:
     simulation, crashes = Simulation(), [(call, moment)]
     shop, built = Shop(simulation), stack(simulation, crashes=lambda: crashes.pop() if crashes else None)
     shop.place(11, "ana@shop.example")
@@ -101,7 +101,7 @@ def test_a_crash_at_any_call_leaves_nothing_doubled_and_nothing_orphaned(call: i
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_in_chaos_every_parcel_is_right_in_the_end(seed: int) -> None:
+def test_every_parcel_is_right_after_faults_and_reconcile(seed: int) -> None:
     simulation = Simulation(seed)
     shop, built = Shop(simulation), stack(simulation)
     for fault in faults(1.0):
@@ -111,7 +111,7 @@ def test_in_chaos_every_parcel_is_right_in_the_end(seed: int) -> None:
         simulation, shop, sender, Scale(orders=60, customers=20, seconds=60.0, changes=1, moves=0, span=20)
     ).plan()
     simulation.run_until(simulation.now + 60)
-    simulation.run_while(lambda: simulation.planned > 0, patience=3600)
+    simulation.run_while(lambda: simulation.planned > 0, timeout_s=3600)
     built.drain()
     for number, order in shop.orders.items():
         built.reconcile("order.swept", json.loads(json.dumps(order)))

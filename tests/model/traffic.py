@@ -1,4 +1,4 @@
-"""Deliveries as a store really sends them: merged, doubled, late, out of order, and among them strangers' forgeries."""
+"""Deliveries as a real store sends them: merged, duplicated, late and out of order, and forged ones among them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ FORGERIES = ("other body", "other key", "unsigned")
 
 @dataclass(frozen=True)
 class DeliveryConditions:
-    """How the way from the store to the API is; chances from 0 to 1."""
+    """The conditions between the store and the API; chances from 0 to 1."""
 
-    doubled: float = 0.35  # a delivery arrives a second time
+    duplicated: float = 0.35  # a delivery arrives a second time
     late: float = 0.25  # it takes up to `latest` seconds instead of one
     latest: float = 60.0
     forged: float = 0.01
@@ -30,7 +30,7 @@ class DeliveryConditions:
 
 @dataclass
 class WebhookSender:
-    """Carries announcements to the API: the body is made when the store delivers, not when something happens."""
+    """Delivers events to the API; a body is built at delivery, not when the event happens."""
 
     simulation: Simulation
     shop: Shop
@@ -44,7 +44,7 @@ class WebhookSender:
         self._pending: set[tuple[str, int]] = set()
 
     def announce(self, topics: list[str], number: int, *, at_once: bool = False) -> None:
-        """Queue deliveries; one that waits already for the same webhook and entity swallows another."""
+        """Queue deliveries; a second one for the same webhook and entity is merged into the waiting one."""
         for topic in topics:
             if at_once:
                 self._deliver(topic, number)
@@ -65,7 +65,7 @@ class WebhookSender:
             self.lost += 1
             return
         self.send(request)
-        if dice.random() < self.conditions.doubled:
+        if dice.random() < self.conditions.duplicated:
             self.send(request)
         if dice.random() < self.conditions.forged:
             self.send(forged(request, dice.choice(FORGERIES)), "forged")
@@ -73,14 +73,14 @@ class WebhookSender:
             self.send(self.cloned(request), "clone")
 
     def cloned(self, request: Request) -> Request:
-        """What a copy of the store would send of it, in which somebody tries things out: signed, and dated later."""
+        """The delivery that a staging copy of the store would send of it: signed, changed and dated later."""
         body, later = json.loads(request.body), self.shop.dates_of_a_change(days_ago=-1)
         body |= {"status": "failed", "total": "0.01", "email": "tester@shop.example"} | later if len(body) > 1 else {}
         body |= {"billing": body["billing"] | {"first_name": "Staging"}} if "billing" in body else {}
-        return self.shop.carried(request.topic, json.dumps(body).encode(), CLONE)
+        return self.shop.request_of_bytes(request.topic, json.dumps(body).encode(), CLONE)
 
     def send(self, request: Request, kind: str = "genuine") -> None:
-        """On its way to the API."""
+        """Send a request that arrives at the API later."""
         dice = self.simulation.random
         seconds = dice.uniform(0, self.conditions.latest) if dice.random() < self.conditions.late else dice.random()
         self.simulation.after(seconds, lambda: self._arrive(request, kind))
@@ -91,7 +91,7 @@ class WebhookSender:
 
 
 def forged(request: Request, how: str) -> Request:
-    """What a stranger who saw this delivery, or a shop of his own, might send."""
+    """A forgery of this delivery, as a stranger could send it."""
     headers = dict(request.headers)
     body = request.body.replace(b'"status":"', b'"status":"completed","was":"').replace(
         b'"first_name":"', b'"first_name":"Mallory'
