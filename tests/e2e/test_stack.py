@@ -64,7 +64,7 @@ def test_a_repeated_delivery_makes_one_deal_and_one_contact(stack: Stack) -> Non
     assert stack_client.deals(stack) == [DEAL]
 
 
-def test_updated_before_created_makes_one_deal_with_its_contact(stack: Stack) -> None:
+def test_an_updated_delivery_before_the_created_one_makes_one_deal_with_its_contact(stack: Stack) -> None:
     updated, created = delivery(83), delivery(84)
     send(stack, updated)
     drain(stack)

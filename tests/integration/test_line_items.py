@@ -98,13 +98,11 @@ def test_negative_fees_are_left_out_with_a_note_that_is_removed_with_them(engine
 
 
 @pytest.mark.parametrize("nothing", [None, "", False])
-def test_an_order_that_does_not_say_which_items_it_has_keeps_those_in_hubspot(
-    engine: EngineFixture, nothing: object
-) -> None:
+def test_an_order_without_a_list_of_line_items_keeps_those_in_hubspot(engine: EngineFixture, nothing: object) -> None:
     deliver(engine, order_of(11, [item(1)]))
-    silent = order_of(11, [item(1)], status="completed", date_modified_gmt=LATER) | {"line_items": nothing}
+    without_list = order_of(11, [item(1)], status="completed", date_modified_gmt=LATER) | {"line_items": nothing}
 
-    assert deliver(engine, silent) == ["done"]
+    assert deliver(engine, without_list) == ["done"]
     assert engine.deal(11)["dealstage"] == "completed"
     assert items_by_key(engine.portal).keys() == {"11-1"}
 

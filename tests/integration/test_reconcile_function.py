@@ -230,9 +230,9 @@ def test_a_request_style_that_no_longer_works_is_dropped_for_the_next_run(stack:
     with running(SimulatedShop(post=lambda *_: 200)) as url:
         stack.set_store(url)
         app.runs.styles[StoreCredentials(url, KEY, SECRET)] = RequestStyle(home="http://former-address.test")
-        refused, accepted = app.lambda_handler({}, Context()), app.lambda_handler({}, Context())
+        rejected, accepted = app.lambda_handler({}, Context()), app.lambda_handler({}, Context())
 
-    assert "signature" in refused["stopped"]
+    assert "signature" in rejected["stopped"]
     assert accepted["complete"], accepted
 
 

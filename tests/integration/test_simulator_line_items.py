@@ -69,10 +69,10 @@ def test_the_amount_of_an_item_is_calculated_and_a_negative_price_rejected(
     hubspot: Calls, portal: SimulatedPortal
 ) -> None:
     make(hubspot, item(discount="0.50"))
-    refused = hubspot.objects("POST", "line_items/batch/create", {"inputs": [item(price="-1")]})
+    rejected = hubspot.objects("POST", "line_items/batch/create", {"inputs": [item(price="-1")]})
 
     assert portal.state()["line_items"][0]["properties"]["amount"] == "20.00"
-    assert (refused.status, refused.body["errors"][0]["context"]) == (400, {"propertyName": ["price"]})
+    assert (rejected.status, rejected.body["errors"][0]["context"]) == (400, {"propertyName": ["price"]})
 
 
 @pytest.mark.parametrize(("calculates", "amount"), [(False, "99"), (True, "21.00")])
@@ -124,7 +124,7 @@ def test_every_portal_has_the_same_order_pipeline(hubspot: Calls) -> None:
     assert hubspot.objects("PATCH", f"orders/{created.body['id']}", wrong).status == 400
 
 
-def test_the_page_shows_a_deals_items(hubspot: Calls, portal: SimulatedPortal) -> None:
+def test_the_page_shows_a_deals_line_items(hubspot: Calls, portal: SimulatedPortal) -> None:
     make(hubspot, item(hubspot.deal(dealname="1")))
 
     assert "2 x Mug" in render(portal, fragment=True)

@@ -99,12 +99,12 @@ class TestPipelines:
         assert closed == {"completed", "cancelled", "refunded", "failed"}
 
     def test_the_plan_limits_the_number_of_deal_pipelines(self, hubspot: Calls, portal: SimulatedPortal) -> None:
-        refused = hubspot.pipelines("POST", "deals", pipeline_body("second", "new"))
+        rejected = hubspot.pipelines("POST", "deals", pipeline_body("second", "new"))
         portal.change_settings({"max_deal_pipelines": 15})
         created = hubspot.pipelines("POST", "deals", pipeline_body("second", "new"))
 
-        assert refused.status == 400
-        assert refused.body["errors"][0]["message"] == "You have reached your limit of 2 deal pipelines."
+        assert rejected.status == 400
+        assert rejected.body["errors"][0]["message"] == "You have reached your limit of 2 deal pipelines."
         assert (created.status, created.body["id"], created.body["stages"][0]["id"]) == (201, "second", "new")
 
     def test_stage_ids_are_unique_across_pipelines(self, hubspot: Calls, portal: SimulatedPortal) -> None:

@@ -261,9 +261,9 @@ def test_verify_finds_no_difference_without_a_unique_order_id() -> None:
 def test_duplicate_deals_are_found_when_the_order_id_is_not_unique() -> None:
     case = case_without_unique_order_id()
     number = case.place()
-    twin = case.engine.deal(number)
-    writable = {name: value for name, value in twin.items() if name in FIELDS.deal_properties}
-    case.engine.hubspot.create(DEALS, [{"objectWriteTraceId": "twin", "properties": writable, "associations": []}])
+    duplicate = case.engine.deal(number)
+    writable = {name: value for name, value in duplicate.items() if name in FIELDS.deal_properties}
+    case.engine.hubspot.create(DEALS, [{"objectWriteTraceId": "duplicate", "properties": writable, "associations": []}])
     case.stack.pass_time(60)
 
     report = case.verify()

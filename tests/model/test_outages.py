@@ -100,7 +100,7 @@ def test_customers_are_written_while_calls_for_orders_fail(path: str) -> None:
 
 
 @pytest.mark.parametrize("share", [0.5, 0.8, 0.9, 0.95])
-def test_hours_in_which_most_creates_of_deals_fail_leave_no_dead_letter(share: float) -> None:
+def test_hours_of_failing_deal_creates_leave_no_dead_letter(share: float) -> None:
     assert_survives(FullShopDay(EVERY_TWO_MINUTES), status=503, path="/deals/batch/create", probability=share)
 
 
