@@ -10,7 +10,7 @@ from local_stack.stack import Stack
 
 
 def end_warm_processes(stack: Stack, name: str) -> None:
-    """The next run of this function is a cold start: it knows no secret of before."""
+    """Make the next run of this function a cold start, without cached secrets."""
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.write(ROOT / "functions" / name / "app.py", "app.py")

@@ -1,4 +1,4 @@
-"""The engine in a laboratory: real client and engine, the simulated portal in process, virtual time."""
+"""The real engine and HubSpot client, with the simulated portal in process and virtual time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FIELDS = load_mapping()
 
 @dataclass
 class Token:
-    """What HubSpot is shown; `next_token` is what a second look at the secret gives."""
+    """The token that HubSpot gets; reading the secret again gives `next_token`."""
 
     value: str = DEFAULT_TOKEN
     next_token: str = DEFAULT_TOKEN
@@ -43,7 +43,7 @@ class Token:
 
 @dataclass
 class EngineFixture:
-    """Everything a test of the engine touches."""
+    """An engine with its portal, clock and token, and the calls and warnings it made."""
 
     ready: bool = True
     unique: bool = True
@@ -62,7 +62,7 @@ class EngineFixture:
         self.restart()
 
     def restart(self) -> None:
-        """A cold start: nothing is remembered."""
+        """A cold start, with empty caches."""
         self.timer = Timer(self.clock.read, self.clock.sleep)
         http = InProcessTransport(create_app(self.portal), sleep=self.clock.sleep)
         contract = hubspots_contract()
@@ -88,12 +88,12 @@ class EngineFixture:
         self.warnings.append((event, facts))
 
     def deliver(self, *messages: Message) -> list[Outcome]:
-        """One batch, in an invocation of a minute."""
+        """Deliver one batch in an invocation of a minute; its outcomes."""
         self.timer.start(57)
         return self.sync.sync(messages)
 
     def verdicts(self, *messages: Message) -> list[str]:
-        """The verdicts on one batch, in the order of the messages."""
+        """Deliver one batch; its verdicts, in the order of the messages."""
         by_id = {outcome.message.id: outcome.verdict.value for outcome in self.deliver(*messages)}
         return [by_id[message.id] for message in messages]
 
@@ -106,18 +106,18 @@ class EngineFixture:
         return [row["properties"] for row in self.portal.state()["deals"]]
 
     def deal(self, number: int = 1234) -> dict[str, Any]:
-        """The one deal of an order."""
+        """The properties of the only deal of this order."""
         (match,) = [deal for deal in self.deals if deal["woocommerce_order_id"] == str(number)]
         return match
 
     def contact(self, email: str = "jane.doe@example.com") -> dict[str, Any]:
-        """The one contact of an address."""
+        """The properties of the only contact with this email."""
         (match,) = [contact for contact in self.contacts if contact["email"] == email]
         return match
 
     @property
     def associated(self) -> set[tuple[str, str]]:
-        """Which order belongs to which address."""
+        """The order id and contact email of each association."""
         state = self.portal.state()
         orders = {row["id"]: row["properties"].get("woocommerce_order_id") for row in state["deals"]}
         emails = {row["id"]: row["properties"]["email"] for row in state["contacts"]}

@@ -1,4 +1,4 @@
-"""Customers' metrics switched on, and what they must be: computed from a portal's state without woohub's code."""
+"""A mapping with contact metrics, and the right metrics, computed from a portal without woohub's code."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def mapping_with_metrics(**row: Any) -> FieldMapping:
 
 
 def provision_metrics(portal: SimulatedPortal, mapping: FieldMapping, **types: str) -> None:
-    """What setting them up makes; `types` are of properties that were there before."""
+    """Create the properties of the metrics as set-up does; `types` are those of properties that exist already."""
     for name, metric in mapping.metrics.definitions.items() if mapping.metrics else ():
         kind = types.get(name, metric.type)
         body: dict[str, Any] = {
@@ -48,7 +48,7 @@ def provision_metrics(portal: SimulatedPortal, mapping: FieldMapping, **types: s
 
 
 def wrong_metrics(portal: SimulatedPortal, paid: Collection[str] = PAID) -> dict[str, str]:
-    """The contacts whose metrics are not what their deals come to, and how they differ."""
+    """The contacts whose metrics do not equal the sums of their deals, with the difference."""
     state = portal.state()
     deals = {row["id"]: row["properties"] for row in state["deals"]}
     of_contact: dict[str, list[dict[str, str]]] = defaultdict(list)

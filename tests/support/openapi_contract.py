@@ -1,4 +1,4 @@
-"""Hold requests and answers against HubSpot's own OpenAPI specs.
+"""Check requests and responses against HubSpot's own OpenAPI specs.
 
 The specs are not part of this repository (github.com/HubSpot/HubSpot-public-api-spec-collection has them).
 `HUBSPOT_OPENAPI_DIR` names a folder with them, one file per API, version and roll-out:
@@ -26,23 +26,23 @@ from woohub.http import Http, Response
 
 _FILE = re.compile(r"(?P<api>.+)__(?P<version>.+)__r(?P<rollout>\d+)\.json")
 _METHODS = ("get", "post", "put", "patch", "delete")
-# Answered in front of the API, in forms that its specs do not describe.
+# Sent by the network in front of the API, in forms that its specs do not describe.
 _UNDESCRIBED = {405, 415, 423, 429, 477}
 
 
 class ContractViolation(AssertionError):
-    """A request or an answer is not what HubSpot's specs describe."""
+    """A request or a response does not match HubSpot's specs."""
 
 
 def specs_folder() -> Path | None:
-    """Where the specs are, if they are anywhere."""
+    """The folder with the specs; None if there is none."""
     beside = Path(__file__).parents[3] / "shared" / "hubspot" / "openapi"
     folder = Path(os.environ.get("HUBSPOT_OPENAPI_DIR") or beside)
     return folder if folder.is_dir() else None
 
 
 class Validated:
-    """A transport that lets nothing pass that HubSpot's specs do not describe. `seen` are the operations used."""
+    """A transport that checks every request and response against HubSpot's specs. `seen` are the operations used."""
 
     def __init__(self, transport: Http, contract: Contract) -> None:
         self._transport = transport
@@ -50,7 +50,7 @@ class Validated:
         self.seen: set[str] = set()
 
     def request(self, method: str, url: str, **kwargs: Any) -> Response:
-        """The transport's own answer, checked; raises ContractViolation."""
+        """The transport's response, checked; raises ContractViolation."""
         query = urlencode(kwargs.get("fields") or {})
         sent = f"{url}{'&' if '?' in url else '?'}{query}" if query else url
         operations = self._contract.operations(method, sent)
@@ -60,10 +60,10 @@ class Validated:
             operation.check_request(sent, body, checked)
         response = self._transport.request(method, url, **kwargs)
         answered = (*(operation.name for operation in operations), response.status, sha256(response.data).digest())
-        if answered not in self._contract.kept:
+        if answered not in self._contract.checked:
             for operation in operations:
                 operation.check_answer(response, checked)
-            self._contract.kept.add(answered)
+            self._contract.checked.add(answered)
         self.seen.update(operation.name for operation in operations)
         return response
 
@@ -72,8 +72,8 @@ class Validated:
 class Operation:
     """One method of one path in one spec.
 
-    Seven specs describe the same batch calls, word for word but for descriptions: `checked` has the schemas that a call
-    was held against already.
+    Seven specs describe the same batch calls with equal schemas: `checked` has the schemas that a call was already
+    checked against.
     """
 
     method: str
@@ -85,7 +85,7 @@ class Operation:
 
     @cached_property
     def name(self) -> str:
-        """For messages and coverage."""
+        """Method and path, for messages and coverage."""
         return f"{self.method} {self.path}"
 
     @cached_property
@@ -95,7 +95,7 @@ class Operation:
 
     @property
     def literal_parts(self) -> int:
-        """The more parts are no placeholders, the closer the match."""
+        """The number of parts that are not placeholders; the more, the closer the match."""
         return sum(not part.startswith("{") for part in self._parts)
 
     def check_request(self, url: str, body: Any, checked: set[str]) -> None:
@@ -115,7 +115,9 @@ class Operation:
     def check_answer(self, response: Response, checked: set[str]) -> None:
         """Raise ContractViolation for a status or body the spec does not have."""
         status = response.status
-        if status >= 500 or status in _UNDESCRIBED or response.data.startswith(b"<"):  # pages come from in front, too
+        if (
+            status >= 500 or status in _UNDESCRIBED or response.data.startswith(b"<")
+        ):  # pages come from the network in front
             return
         described = self._answer(status)
         content = described.get("content") or {}
@@ -148,7 +150,7 @@ class Operation:
             raise ContractViolation(f"{self.name}, {what}: " + "; ".join(problems[:3]))
 
     def _validator(self, schema: Mapping[str, Any]) -> tuple[OAS30Validator, str]:
-        """For a schema, and what it demands as text, without its references and descriptions."""
+        """The validator of a schema, and the schema as text, without references and descriptions."""
         if id(schema) not in self.validators:
             inlined = self._inlined(schema)
             self.validators[id(schema)] = (
@@ -158,7 +160,7 @@ class Operation:
         return self.validators[id(schema)]
 
     def _inlined(self, schema: Any, within: tuple[str, ...] = ()) -> Any:
-        """The schema with what its references mean in their place, but for those that contain themselves."""
+        """The schema with its references replaced by their targets, except recursive ones."""
         if isinstance(schema, list):
             return [self._inlined(part, within) for part in schema]
         if not isinstance(schema, Mapping):
@@ -176,21 +178,21 @@ class Operation:
 
 @cache
 def hubspots_contract() -> Contract | None:
-    """HubSpot's own, where it is at hand; parsed once per process."""
+    """HubSpot's contract, parsed once per process; None without its specs."""
     folder = specs_folder()
     return Contract(folder) if folder else None
 
 
 class Contract:
-    """All operations of a folder of specs: of every API and version, the newest roll-out.
+    """All operations of a folder of specs, from the newest roll-out of every API and version.
 
-    `kept` are the answers that were as described: most tests begin with the same ones, such as all properties.
+    `checked` are the responses that were valid: most tests begin with the same ones, such as all properties.
     """
 
     def __init__(self, folder: Path) -> None:
         self._by_spec = [list(_operations(path)) for path in _newest(folder)]
         self._by_path: dict[tuple[str, str], list[Operation]] = {}
-        self.kept: set[tuple[object, ...]] = set()
+        self.checked: set[tuple[object, ...]] = set()
 
     def operations(self, method: str, url: str) -> list[Operation]:
         """Every spec's operation for a request; raises ContractViolation if none has it."""
@@ -235,7 +237,7 @@ def _operations(path: Path) -> Iterator[Operation]:
 
 
 def _amend(document: Mapping[str, Any]) -> None:
-    """Where the specs contradict each other or what the live API is known to answer."""
+    """Correct the specs where they contradict each other or the live API's responses."""
     schemas = document["components"]["schemas"]
     if "StandardError" in schemas:
         schemas["StandardError"]["properties"]["subCategory"] = {"type": "string"}  # live: a string, not an object
@@ -249,7 +251,7 @@ def _parsed(body: bytes | str | None) -> Any:
 
 
 def _typed(value: str, schema: Mapping[str, Any]) -> Any:
-    """A query parameter's text as what its schema says it is."""
+    """A query parameter's text, converted to the type in its schema."""
     if schema["type"] == "integer":
         return int(value) if value.lstrip("-").isdigit() else value
     if schema["type"] == "boolean":

@@ -1,4 +1,4 @@
-"""Bare calls to a HubSpot portal, for tests of the simulator: paths by version, JSON in and out."""
+"""Plain calls to a HubSpot portal for tests of the simulator: paths by version, JSON in and out."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Answer:
 
     @property
     def message(self) -> str:
-        """The error's text."""
+        """The error message."""
         return str(self.body["message"])
 
     def by(self, name: str) -> dict[str, Json]:
-        """A batch's results by a property, since their order means nothing."""
+        """A batch's results by a property, because they have no order."""
         return {result["properties"][name]: result for result in self.body["results"]}
 
 
@@ -44,7 +44,7 @@ class Calls:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def using(self, **changes: Any) -> Calls:
-        """The same caller with another version, token or transport."""
+        """A copy of the caller with another version, token or transport."""
         return replace(self, **changes)
 
     def objects(self, method: str, path: str, body: Any = None, **query: str) -> Answer:
@@ -52,11 +52,11 @@ class Calls:
         return self._family("crm", "objects", "v3", method, path, body, **query)
 
     def links(self, method: str, path: str, body: Any = None) -> Answer:
-        """Associations of one object: under objects, and v4 in the old scheme."""
+        """Associations of one record: /crm/objects/{version}/{path}, or its v4 form."""
         return self._family("crm", "objects", "v4", method, path, body)
 
     def associations(self, method: str, path: str, body: Any = None) -> Answer:
-        """/crm/associations/{version}/{path}, v4 in the old scheme."""
+        """/crm/associations/{version}/{path}, or its v4 form."""
         return self._family("crm", "associations", "v4", method, path, body)
 
     def properties(self, method: str, path: str, body: Any = None) -> Answer:
@@ -88,7 +88,7 @@ class Calls:
         return self._made("deals", properties, [to_contact(contact)] if contact else [])
 
     def call(self, method: str, path: str, body: Any = None, **query: str) -> Answer:
-        """Any path."""
+        """A call to any path."""
         headers = {"Authorization": f"Bearer {self.token}", **self.headers}
         sent = None
         if body is not None:

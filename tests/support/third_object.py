@@ -1,4 +1,4 @@
-"""An invented HubSpot object, to show what adding one takes: a row for the object, and one module for its records.
+"""An invented HubSpot object, which shows what a new one needs: a row for the object and a module for its records.
 
 A parcel stands for one item of an order. It is found by `<order>-<item>`, follows its order's versions and belongs to
 the order's deal.
@@ -33,7 +33,7 @@ PROPERTIES = ("woocommerce_parcel_id", "woocommerce_parcel_version", "parcel_nam
 
 @dataclass(frozen=True)
 class Parcel:
-    """One item of an order, as one delivery showed it."""
+    """One item of an order in one delivery."""
 
     order: OrderEvent
     name: str
@@ -88,7 +88,7 @@ def _item_id(parcel: Parcel) -> object:
 
 @contextmanager
 def known_to_simulators() -> Iterator[None]:
-    """Portals made in this context have parcels beside contacts and deals."""
+    """Portals created in this context have parcels besides contacts and deals."""
     row = definitions.ObjectType("2-42", "parcels", "parcel", "hs_lastmodifieddate", ("parcel_name",))
     names = dict.fromkeys((row.id, row.plural, row.singular), row)
     ends = {(row.id, definitions.DEALS.id): 901, (definitions.DEALS.id, row.id): 902}
@@ -97,7 +97,7 @@ def known_to_simulators() -> Iterator[None]:
 
 
 def provision_parcels(portal: SimulatedPortal) -> None:
-    """What setting up the object would make."""
+    """Create the properties of parcels in a portal."""
     kind = definitions.OBJECT_TYPES["parcels"]
     portal.schema.create_group(kind, {"name": "woocommerce", "label": "WooCommerce"})
     for name in PROPERTIES:

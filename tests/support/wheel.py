@@ -1,4 +1,4 @@
-"""The wheel as `pip install` leaves it, in a folder of its own, with nothing of the checkout on the way to it."""
+"""The wheel, installed in a folder as by `pip install`, without the checkout on the import path."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from pathlib import Path
 
 from local_stack.settings import ROOT
 
-# Run as -I -S, so that neither the editable checkout nor the current folder is on the way.
+# Run with -I -S, so that neither the editable checkout nor the current folder is on the import path.
 START = "import sys; sys.path[:0] = sys.argv.pop(1).split(':'); "
 
 
 @dataclass(frozen=True)
 class InstalledWheel:
-    """`site` holds the wheel's files; the packages it depends on are those of this environment."""
+    """`site` has the wheel's files; its dependencies are those of this environment."""
 
     site: Path
 
     def python(
         self, code: str, *arguments: str, folder: Path, environ: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run code beside the wheel, in a folder of the caller's."""
+        """Run code with the wheel on the import path, in this folder."""
         paths = ":".join((str(self.site), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")))
         return subprocess.run(  # noqa: S603
             [sys.executable, "-I", "-S", "-c", START + code, paths, *arguments],
