@@ -46,13 +46,13 @@ def command(
 
     Without a file, a sample order is sent. Ends with 1 when the stack rejects a delivery.
 
-        Examples:
+    Examples:
 
-            woohub send
-            woohub send events/ingest-order-updated.json --repeat 3 --dry-run
-            woohub send order.json --topic order.created
-            woohub send tests/fixtures/deliveries.jsonl:19
-            woohub send events/ingest-forged.json --as-is
+        woohub send
+        woohub send events/ingest-order-updated.json --repeat 3 --dry-run
+        woohub send order.json --topic order.created
+        woohub send tests/fixtures/deliveries.jsonl:19
+        woohub send events/ingest-forged.json --as-is
     """
     deliveries = chosen(files or [], topic)
     target = options.target
