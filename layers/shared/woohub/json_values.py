@@ -42,6 +42,12 @@ def is_numbered(value: object) -> bool:
     return isinstance(value, dict) and bool(value) and all(name.isdecimal() for name in value)
 
 
+def objects(value: object) -> list[dict[str, Any]]:
+    """Return the objects in a list, also in one with gaps, which PHP writes as an object; [] for anything else."""
+    rows = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    return [row for row in rows if isinstance(row, dict)]
+
+
 def whole_number(value: object) -> int | None:
     """Read a whole number as plugins write it: 12, 12.0, "12" or " 12 ". Return None for any other value.
 

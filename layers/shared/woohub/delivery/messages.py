@@ -22,6 +22,7 @@ from typing import Any
 from woohub.counted import counted
 from woohub.delivery.delivery import Delivery
 from woohub.errors import InvalidMessage
+from woohub.json_values import objects
 from woohub.stores import FIRST, is_name
 
 FORMAT = 2  # the newest format that this version reads
@@ -87,13 +88,8 @@ def _compressed(body: bytes) -> str:
 def _without_bulk(fields: dict[str, Any]) -> dict[str, Any]:
     """Return an object without its bulk fields and with texts cut to what HubSpot takes; an erasure's mark stays."""
     kept = {name: _cut(value) for name, value in fields.items() if name not in _BULK}
-    marks = [row for row in _rows(fields.get("meta_data")) if row.get("key") == ERASED_MARK]
+    marks = [row for row in objects(fields.get("meta_data")) if row.get("key") == ERASED_MARK]
     return kept | ({"meta_data": marks} if marks else {})
-
-
-def _rows(value: object) -> list[dict[str, Any]]:
-    rows = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return [row for row in rows if isinstance(row, dict)]
 
 
 def _cut(value: object) -> object:

@@ -56,7 +56,7 @@ class Failure:
 class BatchAnswer:
     """HubSpot's answer to a batch. The outcome of an input that is in neither list is unknown.
 
-    `trouble` is what HubSpot says of its own faults with some inputs, "" where it had none.
+    `trouble` says that HubSpot failed on some inputs for reasons of its own; "" if it did not.
     """
 
     records: tuple[Record, ...]
@@ -148,7 +148,7 @@ def next_page(body: Mapping[str, Any]) -> str | None:
 
 
 def batch(body: Mapping[str, Any]) -> BatchAnswer:
-    """What became of a batch's inputs."""
+    """Read the answer to a batch."""
     failures = [failure(row) for row in rows(body, "errors")]
     trouble = next((f.problem.category for f in failures if f.problem.category in NO_VERDICTS), "")
     verdicts = tuple(failure for failure in failures if failure.problem.category not in NO_VERDICTS)

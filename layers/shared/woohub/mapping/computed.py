@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Context, Decimal
 
-from woohub.store.payload_types import decimal_text, objects
+from woohub.json_values import objects
+from woohub.store.payload_types import decimal_text
 from woohub.store.payloads import Order
 
 EXACT = Context(prec=100)  # amounts have at most 64 digits, so no sum of them is rounded

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from woohub import dates
-from woohub.json_values import is_numbered
+from woohub.json_values import is_numbered, objects
 from woohub.mapping.computed import COMPUTED
 from woohub.mapping.rows import META, PLACEHOLDER, DealRow
-from woohub.store.payload_types import decimal_text, number_text, objects
+from woohub.store.payload_types import decimal_text, number_text
 from woohub.store.payloads import LOCAL_DATES, Dated, Order, Payload, value_of
 
 MAX_TEXT_CHARACTERS = 65_536  # of one text property in HubSpot

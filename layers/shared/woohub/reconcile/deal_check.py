@@ -40,9 +40,7 @@ class DeletionCheck:
             self._delete_suspects()
         except (StoreUnavailable, DeadlineExceeded):
             raise
-        except (
-            HubSpotRejected
-        ):  # the cursor may be another portal's or object's: the next night starts from the beginning
+        except HubSpotRejected:  # the cursor may be another portal's or object's: the next night starts a new check
             self.run.keep(replace(self.run.mark, check=None))
             raise
         except TransientError as error:  # HubSpot is unavailable, for which the breaker has an alarm: continue later

@@ -22,14 +22,11 @@ class CustomerReader(RecordReader):
 
     def newest_customers(self, above: int) -> Iterator[tuple[StoreRow, ...]]:
         """Yield the accounts whose id is greater than `above`, newest first, page by page."""
-        offset, last = 0, False
-        while not last:
-            listing = self.listing("customers", {"orderby": "id", "order": "desc", "offset": str(offset)})
-            new = tuple(row for row in listing.rows if row.id > above)
-            offset += listing.places
-            last = len(new) < len(listing.rows) or listing.ends_at(offset)
-            if new:
+        for listing in self.listings("customers", {"orderby": "id", "order": "desc"}):
+            if new := tuple(row for row in listing.rows if row.id > above):
                 yield new
+            if len(new) < len(listing.rows):
+                return
 
     def newest_customer_id(self) -> int:
         """Return the highest id of a customer; 0 if the store has no customers."""

@@ -7,7 +7,7 @@ All names are those of WooCommerce's REST API, v1 to v3.
 
 from __future__ import annotations
 
-from woohub.store.payload_types import objects
+from woohub.json_values import objects
 
 ORDER_FIELDS = frozenset(
     [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from woohub.store.answers import Answer
@@ -54,6 +54,15 @@ class RecordReader(Caller):
                 if not left_out and narrowed:
                     raise
                 narrowed, self.page_size = True, size if left_out else SMALLEST_PAGE_SIZE
+
+    def listings(self, resource: str, params: Mapping[str, str]) -> Iterator[Listing]:
+        """Yield the pages of a list, by offset."""
+        offset, last = 0, False
+        while not last:
+            listing = self.listing(resource, {**params, "offset": str(offset)})
+            yield listing
+            offset += listing.places
+            last = listing.ends_at(offset)
 
     def _listing(self, resource: str, params: Mapping[str, str], *, sized: bool) -> Listing:
         def request() -> StoreRequest:

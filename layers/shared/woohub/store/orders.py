@@ -122,9 +122,9 @@ class OrderReader(RecordReader):
     def search_orders(self, text: str) -> Iterator[StoreRow]:
         """Yield the orders in which the store finds a text, the trash last. Its plugins decide which fields count."""
         for status in ("any", "trash"):
-            offset, last = 0, False
-            while not last and offset < MAX_SEARCH_RESULTS:
-                listing = self.listing("orders", {"search": text, "status": status, "offset": str(offset)})
+            seen = 0
+            for listing in self.listings("orders", {"search": text, "status": status}):
                 yield from listing.rows
-                offset += listing.places
-                last = listing.ends_at(offset)
+                seen += listing.places
+                if seen >= MAX_SEARCH_RESULTS:
+                    break

@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from woohub import dates
-from woohub.json_values import whole_number
+from woohub.json_values import objects, whole_number
 
 UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2060\ufeff]")  # pasted by mistake
 LOOSE_START, LOOSE_END = re.compile(r"^(?P<sign>-?)\.(?=[0-9])"), re.compile(r"(?<=[0-9])\.$")  # in .50 and 7.
@@ -88,12 +88,6 @@ def _currency(value: object) -> str:
 
 def _object(value: object) -> object:
     return value if isinstance(value, dict) else {}  # PHP writes an empty object as []
-
-
-def objects(value: object) -> list[dict[str, object]]:
-    """Return the objects in a list. PHP writes a list with gaps as an object, so an object's values count as one."""
-    rows = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
-    return [row for row in rows if isinstance(row, dict)]
 
 
 def _items(value: object) -> list[dict[str, object]] | None:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from woohub import dates
 from woohub.delivery.delivery import Delivery
 from woohub.errors import InvalidPayload
+from woohub.json_values import objects
 from woohub.pydantic_json import mistakes, read_sent
 from woohub.store import impersonal
 from woohub.store.payload_types import (
@@ -29,7 +30,6 @@ from woohub.store.payload_types import (
     Money,
     Status,
     Text,
-    objects,
 )
 from woohub.stores import FIRST
 

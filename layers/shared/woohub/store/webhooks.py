@@ -43,14 +43,8 @@ class WebhookEditor(RecordReader):
 
     def webhooks(self) -> list[Webhook]:
         """Return all webhooks of the store, whoever created them."""
-        webhooks: list[Webhook] = []
-        offset, last = 0, False
-        while not last:
-            listing = self.listing("webhooks", {"orderby": "id", "order": "asc", "offset": str(offset)})
-            webhooks += [Webhook.from_row(row.fields) for row in listing.rows]
-            offset += listing.places
-            last = listing.ends_at(offset)
-        return webhooks
+        listings = self.listings("webhooks", {"orderby": "id", "order": "asc"})
+        return [Webhook.from_row(row.fields) for listing in listings for row in listing.rows]
 
     def create_webhook(self, *, name: str, topic: str, delivery_url: str, secret: str) -> Webhook:
         """Create a webhook, which is active at once. The store sends a ping to its URL."""
