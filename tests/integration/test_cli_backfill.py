@@ -149,7 +149,7 @@ def test_an_interrupted_backfill_explains_how_to_resume(shop: OperatedStack, mon
     result = shop.run("backfill")
     monkeypatch.undo()
 
-    assert result.exit_code == 1
+    assert result.exit_code == 130
     assert "Stopped: interrupted; run the same command again to resume" in result.stdout
 
 

@@ -73,6 +73,16 @@ def test_reconcile_without_a_readable_watermark_promises_no_next_run(shop: Opera
     assert "resumes" not in result.stdout
 
 
+def test_reconcile_gives_the_reason_of_a_failed_part_once(shop: OperatedStack) -> None:
+    reason = "failed: more than 25 orders in HubSpot are unknown to the store"
+    answer_next_call(queued={}, complete=False, stopped=reason, failed={"deleted": reason})
+
+    output = shop.run("reconcile").stdout
+
+    assert output.count(reason) == 1
+    assert "Not complete. The next run resumes from here." in output
+
+
 def test_reconcile_without_a_store_names_setup(shop: OperatedStack) -> None:
     answer_next_call(configured=False)
 

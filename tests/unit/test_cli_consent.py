@@ -8,9 +8,9 @@ from io import StringIO
 import pytest
 import typer
 
-from woohub_cli.cli_errors import PROBLEMS, WRONG_USAGE, Trouble
+from woohub_cli.cli_errors import INTERRUPTED_EXIT, PROBLEMS, WRONG_USAGE, Trouble
 from woohub_cli.consent import confirm
-from woohub_cli.main import INTERRUPTED_EXIT, Commands
+from woohub_cli.main import Commands
 
 
 class Terminal(StringIO):

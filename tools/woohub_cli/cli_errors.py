@@ -22,6 +22,7 @@ from woohub.errors import DeadlineExceeded, Forbidden, HubSpotUnavailable, Trans
 from woohub.store.requests import StoreRefused, StoreUnavailable
 
 PROBLEMS, WRONG_USAGE = 1, 2  # exit codes
+INTERRUPTED_EXIT = 130  # as shells have it: 128 and the number of SIGINT
 HUBSPOT_FAILS = 500  # status codes from here on
 
 

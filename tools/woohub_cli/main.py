@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from woohub_cli.cli_errors import EXPECTED, explain
+from woohub_cli.cli_errors import EXPECTED, INTERRUPTED_EXIT, explain
 from woohub_cli.commands import (
     backfill,
     dlq,
@@ -48,7 +48,6 @@ COMMANDS: dict[str, Callable[..., None]] = {  # in the order of docs/operations.
 }
 
 
-INTERRUPTED_EXIT = 130  # as shells have it: 128 and the number of SIGINT
 CONTINUES = "interrupted: what is done stays done; run the same command again to continue"
 ONLY_READS = "interrupted: nothing was changed, the command only reads"
 INTERRUPTED: dict[str, str] = {
@@ -107,7 +106,7 @@ def main(
     """Set up, watch and repair the integration that copies WooCommerce customers and orders to HubSpot.
 
     Every command accepts --stack (local, or a name in CloudFormation) and --json.
-    Exit codes: 0 fine, 1 found problems, 2 wrong usage.
+    Exit codes: 0 fine, 1 found problems, 2 wrong usage, 130 interrupted.
 
     Examples:
 

@@ -16,7 +16,7 @@ import typer
 from woohub.clock import Timer
 from woohub.counted import counted
 from woohub.store.client import Store
-from woohub_cli.cli_errors import EXPECTED, WrongUsage, explain
+from woohub_cli.cli_errors import EXPECTED, INTERRUPTED_EXIT, WrongUsage, explain
 from woohub_cli.deliveries import history
 from woohub_cli.deliveries.history import Backfill, BackfillProgress, BackfillRequest, Pace, Stalled, StateFile
 from woohub_cli.interrupts import sigterm_interrupts
@@ -28,6 +28,7 @@ from woohub_cli.rendering.progress import Bar, bar
 from woohub_cli.stack import connections, stack_status, stacks
 from woohub_cli.stack.stacks import Stack
 
+INTERRUPTED = "interrupted"
 RESUME = "run the same command again to resume, or use --restart"
 PER_SECOND = 100  # orders that HubSpot's usual limit allows, roughly
 
@@ -149,7 +150,7 @@ def run(
         try:
             furthest, complete = backfill.run(progress, limit)
         except KeyboardInterrupt:
-            stopped = "interrupted"
+            stopped = INTERRUPTED
         except Stalled as error:
             stopped = f"{error}: {_why(stack)}"
         except EXPECTED as error:
@@ -193,10 +194,13 @@ def _print_dry_run(progress: BackfillProgress, orders: int, accounts: int, json:
 
 def _conclude(result: BackfillRun, stack: Stack, json: bool) -> None:
     waiting = stack_status.depth(stack).total
-    problems = bool(result.stopped or result.progress.unreadable)
+    interrupted = result.stopped == INTERRUPTED
+    problems = not interrupted and bool(result.stopped or result.progress.unreadable)
     output.answer(
         result.facts(waiting), lambda: output.lines(report_lines(result, waiting)), json=json, problems=problems
     )
+    if interrupted:
+        raise typer.Exit(INTERRUPTED_EXIT)
 
 
 def report_lines(result: BackfillRun, waiting: int) -> Iterator[str]:

@@ -120,4 +120,6 @@ def lines(done: ReconcileResult) -> Iterator[str]:
     for part, reason in done.failed.items():
         yield f"{PARTS.get(part, part)}: {reason}"
     if not done.complete and "watermark" not in done.failed:  # without it no run resumes anything
-        yield f"Not complete: {done.stopped or 'no reason was given'}. The next run resumes from here."
+        named = any(reason in done.stopped for reason in done.failed.values())  # in a line above
+        why = "" if named else f": {done.stopped or 'no reason was given'}"
+        yield f"Not complete{why}. The next run resumes from here."
