@@ -392,7 +392,7 @@ def test_the_line_items_belong_to_the_hubspot_order_when_deals_are_switched_off(
     assert "pending" not in made["properties"]["woocommerce_line_items"]
 
 
-def test_a_deal_with_an_emptied_note_gets_its_items_again_after_a_switch_to_orders_and_back() -> None:
+def test_a_deal_with_an_emptied_note_gets_its_items_again_after_switching_from_orders() -> None:
     """As in docs/mapping.md: the switch removed the items, and the deal's note still lists them."""
     orders = load_mapping(
         Overlay("mapping.toml", b"[deal]\nenabled = false\n[order]\nenabled = true\n[line_item]\nenabled = true\n")

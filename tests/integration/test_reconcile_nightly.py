@@ -142,7 +142,7 @@ def test_an_unknown_hubspot_cursor_ends_the_check_and_the_next_night_starts_agai
     fixture.run_until_complete()
     gone = next(iter(fixture.shop.orders))
     fixture.shop.delete(gone)
-    mark = replace(fixture.mark, check=DealCheck(after="of another portal", limit=25))
+    mark = replace(fixture.watermark, check=DealCheck(after="of another portal", limit=25))
     fixture.ssm.value = text(mark)
 
     reports = [fixture.run(), fixture.run()]

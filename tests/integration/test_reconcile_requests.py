@@ -12,10 +12,7 @@ from woohub.reconcile.request import RunRequest
 
 def test_later_runs_continue_where_a_run_ran_out_of_time() -> None:
     fixture = deployed_fixture()
-    made = []
-    for _ in range(1200):
-        fixture.pass_time(1)
-        made.append(fixture.shop.place())
+    made = fixture.place_orders(1200, every_s=1)
     fixture.shop.latency_ms = 3000
     before = len(fixture.shop.requests)
     first = fixture.run(50)
@@ -125,10 +122,7 @@ def test_a_run_with_since_queues_every_later_change_again() -> None:
 
 def test_later_runs_continue_a_run_with_since_that_ran_out_of_time() -> None:
     fixture = deployed_fixture()
-    made = []
-    for _ in range(600):
-        fixture.pass_time(1)
-        made.append(fixture.shop.place())
+    made = fixture.place_orders(600, every_s=1)
     fixture.run_until_complete()
     fixture.sqs.messages.clear()
     fixture.pass_time(DAY)

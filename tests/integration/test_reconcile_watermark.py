@@ -38,21 +38,21 @@ def test_the_watermark_is_the_newest_date_read_and_not_the_clocks_time() -> None
 
     fixture.run()
 
-    assert fixture.mark.orders.moment == "2026-11-23T22:55:00"
+    assert fixture.watermark.orders.moment == "2026-11-23T22:55:00"
 
 
 def test_the_watermark_does_not_move_back_in_a_quiet_shop() -> None:
     fixture = deployed_fixture()
     number = fixture.shop.place()
     fixture.run()
-    before = fixture.mark.orders
+    before = fixture.watermark.orders
     fixture.shop.delete(number)
 
     for _ in range(5):
         fixture.pass_time(QUARTER)
         fixture.run()
 
-    assert fixture.mark.orders.moment == before.moment
+    assert fixture.watermark.orders.moment == before.moment
 
 
 def test_an_order_dated_in_the_future_does_not_move_the_watermark_past_later_orders() -> None:
@@ -161,10 +161,7 @@ def test_messages_that_the_queue_rejects_are_sent_again_in_the_same_run() -> Non
 @pytest.mark.parametrize("crash", range(1, 6))
 def test_a_crash_at_any_write_of_the_watermark_loses_no_order_and_no_account(crash: int) -> None:
     fixture = deployed_fixture()
-    made = []
-    for _ in range(250):
-        fixture.pass_time(1)
-        made.append(fixture.shop.place())
+    made = fixture.place_orders(250, every_s=1)
     fixture.shop.trash(made[0])
     account = fixture.shop.register()
     writes = 0
@@ -208,7 +205,7 @@ def test_a_wrong_date_in_the_watermark_is_reported_with_its_path() -> None:
     assert "orders.resume" in fixture.run().failed["watermark"]
 
 
-def test_an_order_with_a_wrong_date_at_the_end_of_a_page_hides_no_other_order() -> None:
+def test_a_wrong_date_at_the_end_of_a_page_hides_no_other_order() -> None:
     fixture = deployed_fixture()
     made = []
     for _ in range(150):
@@ -233,14 +230,14 @@ def test_a_watermark_edited_with_a_time_zone_is_read_as_utc() -> None:
     )
 
     assert fixture.run().complete
-    assert fixture.mark.orders.moment == "2026-11-23T22:00:00"
+    assert fixture.watermark.orders.moment == "2026-11-23T22:00:00"
 
 
 def test_another_store_is_read_although_its_ids_are_below_the_watermark() -> None:
     fixture = deployed_fixture()
     fixture.pass_time(QUARTER)
     fixture.run()
-    fixture.ssm.value = text(replace(fixture.mark, accounts=50_000, site="old.example"))
+    fixture.ssm.value = text(replace(fixture.watermark, accounts=50_000, site="old.example"))
     fixture.shop.hooks.lose = 1.0
     account, order = fixture.shop.register(), fixture.shop.place()
     fixture.pass_time(QUARTER)
@@ -248,4 +245,4 @@ def test_another_store_is_read_although_its_ids_are_below_the_watermark() -> Non
     fixture.run()
 
     assert {f"customer.swept customer:{account}", f"order.swept order:{order}"} <= set(fixture.queued())
-    assert fixture.mark.site == "shop.test"
+    assert fixture.watermark.site == "shop.test"

@@ -51,10 +51,7 @@ def test_orders_can_be_listed_by_creation_date() -> None:
 
 def test_a_listing_includes_the_second_of_until_and_nothing_after_it() -> None:
     fixture = ReconcileFixture()
-    made = []
-    for _ in range(3):
-        fixture.pass_time(1)
-        made.append(fixture.shop.place())
+    made = fixture.place_orders(3, every_s=1)
 
     assert ids(fixture.store().orders(ByDate(START), until="2026-11-23T22:40:02")) == made[:2]
 
@@ -191,10 +188,7 @@ def test_no_order_is_missed_when_clocks_go_back(hpos: bool) -> None:
     """Without HPOS a store sorts by local time, in which that hour occurs twice."""
     fixture = ReconcileFixture(hpos=hpos)
     fixture.clock.now = 1_793_507_400.0  # 2026-11-01T04:30:00Z, 00:30 in New York
-    made = []
-    for _ in range(400):
-        fixture.pass_time(30)
-        made.append(fixture.shop.place())
+    made = fixture.place_orders(400, every_s=30)
 
     assert set(ids(fixture.store().orders(ByDate("2026-11-01T00:00:00")))) == set(made)
 

@@ -31,10 +31,7 @@ def swept(numbers: list[int]) -> set[str]:
 @pytest.mark.parametrize("place", [0, 57, 149], ids=["oldest", "middle", "newest"])
 def test_an_unreadable_order_is_reported_and_the_others_are_queued(how: str, place: int, ids_too: bool) -> None:
     fixture = cleared_fixture()
-    made = []
-    for _ in range(150):
-        fixture.pass_time(1)
-        made.append(fixture.shop.place())
+    made = fixture.place_orders(150, every_s=1)
     bad = made.pop(place)
     fixture.shop.damage(f"order:{bad}", how, ids_too=ids_too)
 
@@ -62,7 +59,7 @@ def test_several_unreadable_orders_are_recorded_and_the_others_are_queued(bad: t
     fixture.run_until_complete()
 
     assert set(fixture.queued()) == swept([number for number in made if number not in damaged])
-    assert set(fixture.mark.unreadable) == {f"order:{number}" for number in damaged}
+    assert set(fixture.watermark.unreadable) == {f"order:{number}" for number in damaged}
 
 
 @pytest.mark.parametrize("how", FAILURES)
@@ -135,7 +132,7 @@ def test_an_order_that_becomes_readable_is_queued_although_the_watermark_is_past
     report = fixture.run()
 
     assert f"order.swept order:{number}" in fixture.queued()
-    assert (report.unreadable, fixture.mark.unreadable) == ({}, ())
+    assert (report.unreadable, fixture.watermark.unreadable) == ({}, ())
 
 
 def test_an_unreadable_order_that_was_deleted_is_no_longer_reported() -> None:
@@ -147,7 +144,7 @@ def test_an_unreadable_order_that_was_deleted_is_no_longer_reported() -> None:
 
     report = fixture.run()
 
-    assert (report.unreadable, fixture.mark.unreadable) == ({}, ())
+    assert (report.unreadable, fixture.watermark.unreadable) == ({}, ())
 
 
 @pytest.mark.parametrize("ids_too", [False, True])
@@ -272,10 +269,7 @@ IMPOSSIBLE_DATES = ["0000-00-00T00:00:00", False, "", None, "1066-10-14T09:00:00
 @pytest.mark.parametrize("date", IMPOSSIBLE_DATES, ids=repr)
 def test_orders_with_impossible_dates_hide_no_other_order(date: object) -> None:
     fixture = cleared_fixture()
-    made = []
-    for _ in range(250):
-        fixture.pass_time(1)
-        made.append(fixture.shop.place())
+    made = fixture.place_orders(250, every_s=1)
     for number in made[20:250:33]:
         dates = {f"date_{name}": date for name in ("modified", "modified_gmt", "created", "created_gmt")}
         fixture.shop.write_otherwise(f"order:{number}", **dates)

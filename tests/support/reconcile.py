@@ -156,8 +156,16 @@ class ReconcileFixture:
         """Move the clock."""
         self.clock.sleep(seconds)
 
+    def place_orders(self, count: int, *, every_s: float) -> list[int]:
+        """Place orders without delivering them, each after a pause; their ids."""
+        made = []
+        for _ in range(count):
+            self.pass_time(every_s)
+            made.append(self.shop.place())
+        return made
+
     @property
-    def mark(self) -> Watermark:
+    def watermark(self) -> Watermark:
         """The watermark as it is stored."""
         return read(self.ssm.value)
 
