@@ -84,9 +84,7 @@ def test_an_order_with_an_additional_email_is_associated_with_the_existing_conta
     assert engine.associated == {("1234", JANE), ("1235", JANE), ("1236", JANE)}
 
 
-def test_hidden_additional_emails_are_resolved_from_the_create_conflicts(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_hidden_additional_emails_are_resolved_from_the_create_conflicts(monkeypatch: pytest.MonkeyPatch) -> None:
     engine, addresses = EngineFixture(), [f"jane{number}@work.example.com" for number in range(5)]
     engine.verdicts(message("order.created", order()))
     edit_record(engine, CONTACTS, engine.contact()["hs_object_id"], hs_additional_emails=";".join(addresses))

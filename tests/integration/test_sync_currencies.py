@@ -27,9 +27,7 @@ def test_a_currency_code_not_enabled_in_hubspot_is_left_out_with_a_warning() -> 
 
 
 @pytest.mark.parametrize("lists_currencies", [True, False])
-def test_a_change_to_a_currency_not_enabled_in_hubspot_empties_the_currency_code(
-    lists_currencies: bool,
-) -> None:
+def test_a_change_to_a_currency_not_enabled_in_hubspot_empties_the_currency_code(lists_currencies: bool) -> None:
     engine = EngineFixture()
     if not lists_currencies:  # only HubSpot's rejection shows it then
         engine.portal.faults.add(InjectedFault(status=403, path="/crm/properties/"))

@@ -116,9 +116,7 @@ def order_ids(*wanted: int) -> list[str]:
     return [str(number) for number in wanted]
 
 
-def test_200_concurrent_calls_keep_the_rate_limit_with_at_most_eight_in_flight(
-    consumer: ConsumerOverHttp,
-) -> None:
+def test_200_concurrent_calls_keep_the_rate_limit_with_at_most_eight_in_flight(consumer: ConsumerOverHttp) -> None:
     consumer.threads.run([lambda: consumer.hubspot.read(CONTACTS, ["1"], ["email"])] * 200)
 
     counters = consumer.portal.counters()
@@ -181,9 +179,7 @@ def break_hubspot(consumer: ConsumerOverHttp) -> None:
         consumer.hubspot.probe()
 
 
-def test_calls_are_made_one_at_a_time_and_only_for_contacts_during_an_outage(
-    consumer: ConsumerOverHttp,
-) -> None:
+def test_calls_are_made_one_at_a_time_and_only_for_contacts_during_an_outage(consumer: ConsumerOverHttp) -> None:
     consumer.deliver(1)  # reads the property definitions
     break_hubspot(consumer)
 

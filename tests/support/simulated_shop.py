@@ -14,8 +14,6 @@ from tests.support.clock import Clock
 from woohub.store.webhooks import TOPICS
 
 HOOK = "https://hooks.test/"
-
-
 BASIC = urllib3.util.make_headers(basic_auth=f"{KEY}:{SECRET}")
 
 

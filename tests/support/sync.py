@@ -16,8 +16,6 @@ from woohub.hubspot.objects import ObjectType
 from woohub.sync.outcome import Message
 
 JANE = "jane.doe@example.com"
-
-
 LATER: dict[str, Any] = {"date_modified_gmt": "2026-11-23T22:41:00"}
 
 
