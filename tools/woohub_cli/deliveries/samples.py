@@ -52,7 +52,7 @@ class Sample:
 
     @property
     def is_ping(self) -> bool:
-        """Whether it is the unsigned ping that a store sends when a webhook is saved."""
+        """Whether the request is the unsigned ping that a store sends when a webhook is saved."""
         return signatures.is_ping(self.headers, self.body)
 
 

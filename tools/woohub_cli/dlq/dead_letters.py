@@ -43,17 +43,17 @@ class DeadLetter:
 
     @property
     def entity(self) -> str:
-        """The order or customer it is about, such as "order:26"; "" if unknown."""
+        """The order or customer that the message is about, such as "order:26"; "" if unknown."""
         return self.attributes.get("entity") or (self.delivery.entity if self.delivery else "")
 
     @property
     def store(self) -> str:
-        """The store it comes from; "" for the first store."""
+        """The store that the message comes from; "" for the first store."""
         return self.delivery.store if self.delivery else FIRST
 
     @cached_property
     def name(self) -> OrderName | None:
-        """The id of its order, with number and customer from the payload; None if it is about no order."""
+        """The id of the message's order, with number and customer from the payload; None if it is about no order."""
         kind, _, order_id = self.entity.partition(":")
         if kind != "order" or whole_number(order_id) is None:
             return None
@@ -63,14 +63,14 @@ class DeadLetter:
 
     @property
     def about(self) -> str:
-        """What it is about, for people: `order:26  number RE-7, Jane Doe`."""
+        """The order or customer of the message for people: `order:26  number RE-7, Jane Doe`."""
         more = self.name.more if self.name else ""
         entity = f"{self.store}/{self.entity}" if self.store else self.entity
         return f"{entity}  {more}" if more else entity
 
     @property
     def reason(self) -> str:
-        """Why it is here and what to do. A message that SQS itself moved carries no reason and gets NO_REASON."""
+        """Why the message is here and what to do. A message that SQS itself moved has no reason and gets NO_REASON."""
         reason = self.attributes.get("reason") or NO_REASON.format(times=counted(self.receives, "time"))
         return reason.replace(" MESSAGE`", f" {self.message_id[:SHOWN_ID_CHARACTERS]}`")
 
@@ -82,7 +82,7 @@ class DeadLetter:
 
     @property
     def rejected(self) -> datetime | None:
-        """When the consumer rejected it; None if SQS moved it."""
+        """When the consumer rejected the message; None if SQS moved it."""
         text = self.attributes.get("rejectedAt", "")
         try:
             return datetime.fromisoformat(text).astimezone(UTC)
@@ -91,13 +91,13 @@ class DeadLetter:
 
     @property
     def attempts(self) -> int:
-        """How often the consumer tried it."""
+        """How often the consumer tried the message."""
         attempts = whole_number(self.attributes.get("attempts"))
         return self.receives if attempts is None else attempts
 
     @property
     def size(self) -> int:
-        """Its approximate size in bytes, as SQS counts it."""
+        """The approximate size of the message in bytes, as SQS counts it."""
         return len(self.body.encode()) + sum(len(n) + len(v.encode()) for n, v in self.attributes.items())
 
     def facts(self) -> dict[str, Any]:

@@ -114,7 +114,7 @@ def percentile(ordered: Sequence[float], percent: float) -> float | None:
 
 
 def epoch(text: str | None) -> float | None:
-    """Convert a date of HubSpot's (ISO 8601 or epoch milliseconds) to epoch seconds; None if it is none."""
+    """Convert a date of HubSpot's (ISO 8601 or epoch milliseconds) to epoch seconds; None if the text is no date."""
     if not text:
         return None
     if text.isascii() and text.isdigit():

@@ -101,7 +101,7 @@ def _count(hubspot: HubSpot, kind: ObjectType, wanted: Filter) -> int | None:
 
 
 def _knows(hubspot: HubSpot, kind: ObjectType, name: str) -> bool:
-    """Whether HubSpot has the property, or may have it. Before set-up no record has woohub's properties."""
+    """Whether HubSpot has the property, or might have it. Before set-up no record has woohub's properties."""
     try:
         return any(row["name"] == name for row in hubspot.property_definitions(kind))
     except WooHubError:

@@ -34,7 +34,7 @@ class InStore:
 
     @property
     def is_draft(self) -> bool:
-        """Whether it is a cart rather than an order."""
+        """Whether the order is only a cart."""
         return self.row is not None and self.event is None and not self.unreadable
 
     @property

@@ -82,7 +82,7 @@ def _find_order(stack: Stack, env: dict[str, str], crm: Crm, asked: Reference) -
 
 
 def _without_erased(shop: InStore, people: ErasedPeople, table: FieldMapping) -> InStore:
-    """Return the order as the engine takes it: without the person, if `woohub erase` erased them since."""
+    """Return the order without the person if `woohub erase` erased the person since: as the engine takes it."""
     if shop.event is None:
         return shop
     event, at_ms = without_erased(shop.event, table, people)

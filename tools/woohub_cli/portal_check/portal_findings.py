@@ -71,7 +71,7 @@ class Question:
     ask: Callable[[Trial], Answer]
 
     def finding(self, trial: Trial) -> Finding:
-        """Try it. A question that cannot be tried does not stop the others."""
+        """Try the question. If it cannot be tried, the finding says so, and the other questions are still tried."""
         try:
             answer = self.ask(trial)
         except (CannotTry, Forbidden, HubSpotRejected, TransientError) as error:

@@ -30,7 +30,7 @@ class Portal:
 
     @classmethod
     def of(cls, hubspot: HubSpot) -> Portal:
-        """Read it with one call."""
+        """Read the account's details with one call."""
         is_real = hubspot.caller.base_url == HubSpotSettings.hubspot_api_url
         try:
             details = hubspot.get(f"{hubspot.paths.account}/details")

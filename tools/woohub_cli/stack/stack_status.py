@@ -50,7 +50,7 @@ class Status:
 
     @property
     def has_problems(self) -> bool:
-        """Whether a person should look at it: there are dead letters, or the breaker is open."""
+        """Whether a person should look at the stack: there are dead letters, or the breaker is open."""
         return self.dlq.total > 0 or self.breaker.is_open
 
     def facts(self) -> dict[str, Any]:

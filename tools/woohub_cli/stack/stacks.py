@@ -62,7 +62,7 @@ class Aws:
 
     @property
     def endpoint_option(self) -> str:
-        """The option that AWS's command line needs to reach it, with a space before it; "" for AWS itself."""
+        """The option with which AWS's command line reaches this AWS, after a space; "" for AWS itself."""
         return f" --endpoint-url {self.endpoint_url}" if self.endpoint_url else ""
 
     def client(self, service: str, config: Config | None = None) -> Any:

@@ -46,7 +46,7 @@ def verify(run: VerificationRun, *, all_customers: bool = False) -> Verification
 
 
 def _check_unknown_deals(run: VerificationRun) -> None:
-    """Report deals of the period whose order the store does not have: it was deleted for good."""
+    """Report deals of the period whose order was deleted in the store for good."""
     target, report = run.crm.target, run.report
     run.show(f"{target.records} without an order", None, 0)
     unknown_deals: dict[int, Record] = {}
