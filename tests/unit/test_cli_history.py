@@ -17,6 +17,7 @@ from woohub_cli.cli_errors import WrongUsage
 from woohub_cli.load.latency import BACKFILL_LAG_S, Lag, Lags, epoch, percentile
 from woohub_cli.period import EVER, Period, last_days, period
 from woohub_cli.rendering import charts, report_page
+from woohub_cli.rendering.report_text import lines
 from woohub_cli.verify.comparison import Difference, Mismatch, MismatchKind
 from woohub_cli.verify.verification_report import DayTotals, VerificationReport
 
@@ -164,6 +165,12 @@ def test_the_report_page_without_differences_says_that_hubspot_matches() -> None
 
     assert "HubSpot matches the store." in page
     assert "<h2>Differences</h2>" not in page
+
+
+def test_a_report_without_differences_does_not_speak_of_records_that_the_store_did_not_return() -> None:
+    report = VerificationReport(Period(), "2026-11-24T12:00:00", unreadable={"order:7": "500"})
+
+    assert str(list(lines(report))[-1]) == "HubSpot matches what the store returned."
 
 
 def test_a_report_counts_each_kind_of_problem() -> None:

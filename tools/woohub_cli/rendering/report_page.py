@@ -61,7 +61,7 @@ def page(report: VerificationReport, store: str, hubspot: str) -> str:
 
 
 def _head(report: VerificationReport, store: str, hubspot: str) -> str:
-    verdict = "HubSpot matches the store." if report.equal else f"{counted(len(report.mismatches), 'difference')}."
+    verdict = report.matches if report.equal else f"{counted(len(report.mismatches), 'difference')}."
     mood = "good" if report.equal else "bad"
     return (
         f"<h1>Store and HubSpot compared</h1><p>{escape(store)} and {escape(hubspot)}, {escape(str(report.period))}, "

@@ -95,7 +95,7 @@ def remarks(report: VerificationReport) -> Iterator[Text]:
 
 def _verdict(report: VerificationReport) -> Text:
     if report.equal:
-        return Text("HubSpot matches the store.", "green")
+        return Text(report.matches, "green")
     counts = ", ".join(
         f"{report.problems[kind.value]} {kind.words}" for kind in MismatchKind if report.problems[kind.value]
     )

@@ -66,6 +66,11 @@ class VerificationReport:
     def equal(self) -> bool:
         return not self.mismatches
 
+    @property
+    def matches(self) -> str:
+        """The sentence for a report without differences."""
+        return f"HubSpot matches {'what the store returned' if self.unreadable else 'the store'}."
+
     @cached_property
     def problems(self) -> Counter[str]:
         return Counter(mismatch.kind.value for mismatch in self.mismatches)
