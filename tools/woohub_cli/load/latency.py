@@ -80,7 +80,8 @@ class Lags:
         share = f"{len(self.delivered)} of {counted(len(self.states), 'order')}: those that a webhook"
         if self.deliveries is not None:
             return f"{share} delivered, by ingest's log"
-        return f"{share} may have delivered, by dates alone: received within {MAX_DELIVERY_LAG_S / 60:.0f} minutes of their last change"
+        minutes = f"{MAX_DELIVERY_LAG_S / 60:.0f} minutes"
+        return f"{share} may have delivered, by dates alone: received within {minutes} of their last change"
 
     def facts(self) -> dict[str, object]:
         """Return the facts for --json, in seconds; null if nothing is known."""
