@@ -100,8 +100,8 @@ def test_a_redirect_to_https_that_fails_is_reported_as_a_redirect() -> None:
         (502, "<h1>502 Bad Gateway</h1>", ["web server", "Bad Gateway"]),
         (200, '[{"id": 1, "billing": {"email": "ana@shop.example", "na', ["broken, or breaks off"]),
         (403, "<h1>Forbidden</h1>", ["firewall", "/wp-json/"]),
-        (429, "<h1>Too Many Requests</h1>", ["takes no more calls for now", "try again later", "/wp-json/"]),
-        (429, "slow down", ["takes no more calls for now", "try again later", "/wp-json/"]),
+        (429, "<h1>Too Many Requests</h1>", ["accepts no more calls for now", "try again later", "/wp-json/"]),
+        (429, "slow down", ["accepts no more calls for now", "try again later", "/wp-json/"]),
     ],
 )
 def test_a_page_is_reported_with_its_first_words_and_instructions(status: int, text: str, words: list[str]) -> None:

@@ -29,7 +29,7 @@ class Timer:
     def sleep(self, seconds: float) -> None:
         """Sleep, or raise DeadlineExceeded at once if the deadline would pass during the sleep."""
         if seconds >= self.left():
-            raise DeadlineExceeded(f"a wait of {seconds:.1f} s does not fit the {self.left():.1f} s left")
+            raise DeadlineExceeded(f"only {self.left():.1f} s are left, less than a wait of {seconds:.1f} s")
         if seconds > 0:
             self._sleep(seconds)
 

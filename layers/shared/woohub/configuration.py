@@ -46,7 +46,7 @@ class ConfigurationVersion:
     """One version of the configuration, read and checked."""
 
     mappings: Mapping[str, FieldMapping]  # by store
-    stores: Mapping[str, StoreSettings]  # besides the first
+    stores: Mapping[str, StoreSettings]  # the further stores, by name
     erasures: ErasureList | None  # None: the bucket has no list of erasures
 
     @property

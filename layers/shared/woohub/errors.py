@@ -165,7 +165,7 @@ class StoreUnknown(TransientError):
     """The configuration does not have the message's store: it was just added, or removed."""
 
     def __init__(self, store: str) -> None:
-        super().__init__(f"the stack has no store {store}, or none yet")
+        super().__init__(f"the stack has no store {store}: it was removed, or has only just been added")
 
 
 class DeadlineExceeded(TransientError, public_name="OutOfTime"):

@@ -15,19 +15,19 @@ ATTRIBUTE_CHARACTERS = 1000  # the longest attribute; the body needs the rest of
 
 AFTERWARDS = "then `woohub dlq redrive MESSAGE`"
 KEY_TAKEN = (
-    "another record has this key. Where that one was deleted in HubSpot, restore it there (Actions > Restore records), "
-    f"{AFTERWARDS}. Where it was merged into another one, drop this message: docs/operations.md, "
+    "another record has this key. If that record was deleted in HubSpot, restore it there (Actions > Restore records), "
+    f"{AFTERWARDS}. If it was merged into another one, drop this message: docs/operations.md, "
     '"Deal with deals that were deleted or merged"'
 )
 ADVICE: Mapping[str, str] = {  # by what HubSpot's code, category or message contains; the first match counts
     FAILED: f"a bug in woohub: report the location named here, deploy the fix, {AFTERWARDS}",
     NO_ANSWER: f"HubSpot fails on this record only: see `woohub dlq show`, ask HubSpot, {AFTERWARDS}",
-    STORE_UNKNOWN: f"the store was removed, or not added: drop this message, or `woohub store add`, {AFTERWARDS}",
+    STORE_UNKNOWN: f"the store was removed, or never added: drop this message; or `woohub store add`, {AFTERWARDS}",
     "NOT_SET_UP": f"run `woohub setup`, {AFTERWARDS}",
     "BY NON-UNIQUE": f"the property was deleted in HubSpot: run `woohub setup`, {AFTERWARDS}",
     "PROPERTY_DOESNT_EXIST": f"run `woohub setup` or remove the property from mapping.toml, {AFTERWARDS}",
     "INVALID_EMAIL": "correct the customer's address in the store, which sends it again on saving; drop this message",
-    "INVALID_OPTION": f"a stage: `woohub setup`; else add this option in HubSpot or change mapping.toml, {AFTERWARDS}",
+    "INVALID_OPTION": f"for stages `woohub setup`; else add this option in HubSpot or edit mapping.toml, {AFTERWARDS}",
     "INVALID_LONG": f"correct the value in the store or its source in mapping.toml, {AFTERWARDS}",
     "INVALID_INTEGER": f"correct the value in the store or its source in mapping.toml, {AFTERWARDS}",
     "READ_ONLY_VALUE": f"HubSpot calculates this property: remove it from mapping.toml, {AFTERWARDS}",

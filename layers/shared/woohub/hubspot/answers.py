@@ -84,7 +84,7 @@ def _error(response: Response, body: Mapping[str, Any], call: str) -> WooHubErro
         return Forbidden(f"HubSpot's token lacks {scopes}: {problem}")
     if status == 477:
         return RateLimited(
-            f"HubSpot migrates the portal: {problem}", retry_after=retry_after(response), policy="migration"
+            f"HubSpot is migrating the portal: {problem}", retry_after=retry_after(response), policy="migration"
         )
     if status == 429:
         policy = "daily" if limit_policy(body) == "DAILY" else "rate"

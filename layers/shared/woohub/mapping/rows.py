@@ -120,7 +120,7 @@ class LineItemRow(DealRow):
         if self.write == "if-not-renamed":
             yield '"if-not-renamed" is for deals; allowed: always, if-empty, on-create'
         if self.item and self.order:
-            yield "has both item and order: one of them"
+            yield "has both item and order, but only one of them is possible"
         yield from super()._mistakes()
 
 

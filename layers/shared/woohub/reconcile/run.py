@@ -34,8 +34,8 @@ SHARE_OF_TIME = 0.8  # how much of an invocation a run may use; the rest is for 
 REASON_UNAVAILABLE = "store unavailable"
 REPAIR_WATERMARK = (
     "nothing is reconciled until this is repaired: correct the SSM parameter {name} at the place named, or set it to "
-    "an earlier value (`aws ssm get-parameter-history --name {name}` lists them). If it is missing, make it (a String "
-    "of {{}}), then run `woohub reconcile --since` the day on which it was deleted"
+    "an earlier value (`aws ssm get-parameter-history --name {name}` lists them). If it is missing, create it (type "
+    "String, value {{}}), then run `woohub reconcile --since` the day on which it was deleted"
 )
 
 

@@ -63,7 +63,7 @@ def _reason_to_leave(run: Run, config: WebhookConfig, problem: WebhookProblem) -
     if not problem.repairable or (problem.webhook is None and not config.may_create):
         return "left as it is"
     if problem.webhook is None and any(name.startswith("webhook:") for name in run.left_out()):
-        return "left as it is: one of the store's webhooks cannot be read, and may be it"
+        return "left as it is: one of the store's webhooks cannot be read, and may be this one"
     return ""
 
 

@@ -37,7 +37,7 @@ class Answer:
     def object(self) -> dict[str, Any]:
         """Return the JSON object. Raises StoreUnavailable if the answer is a list."""
         if not isinstance(self.content, dict):
-            raise StoreUnavailable("the store's answer is a list where one thing was asked for")
+            raise StoreUnavailable("the store answered with a list instead of one record")
         return self.content
 
     def row(self) -> StoreRow:
@@ -51,7 +51,7 @@ class Answer:
     def _rows(self) -> Iterator[StoreRow]:
         """Yield each record of a list with its own bytes, which PHP writes exactly as if the record stood alone."""
         if not isinstance(self.content, list) and not _is_numbered(self.content):
-            raise StoreUnavailable(f"the store's answer is no list where one was asked for{_names(self.content)}")
+            raise StoreUnavailable(f"the store answered with something else than a list{_names(self.content)}")
         decoder, text = json.JSONDecoder(), self.text
         start = _next_value(text, 1)
         while text[start] not in "]}":
@@ -123,7 +123,7 @@ def _not_json(response: Response) -> StoreUnavailable | StoreRefused:
             f"there is no REST API at the store's address (404, {cause.words})", fix=cause.fix, status=404
         )
     size = counted(len(response.data or b""), "byte")
-    words = f"the store's answer is {response.status} with {size} that are no JSON, {cause.words}"
+    words = f"the store's answer is {response.status} with {size} that are not JSON, {cause.words}"
     return _unavailable(response, words, cause.fix)
 
 

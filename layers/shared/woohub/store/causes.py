@@ -11,7 +11,7 @@ CHECK_KEY = (
     "WOO_COMMERCE_CONSUMER_SECRET), then run `woohub setup`"
 )
 LET_THROUGH = "let the REST API through: /wp-json/ and ?rest_route=, for the user agent woohub"
-TRY_LATER = "try again later; if it stays, ask the store's host"
+TRY_LATER = "try again later; if it continues, ask the store's host"
 
 
 @dataclass(frozen=True)

@@ -43,17 +43,17 @@ def first_words(text: str) -> str:
 
 
 PHP = Cause(
-    "messages of PHP stand before it",
+    "PHP's messages come before it",
     "turn off WP_DEBUG_DISPLAY (display_errors) in wp-config.php, and update or deactivate what they come from",
 )
 PASSWORD = Cause(
     "its web server asks for a password of its own",
-    f"take that off the REST API, since a call carries one Authorization header only; {LET_THROUGH}",
+    f"exempt the REST API from that, since a call can have only one Authorization header; {LET_THROUGH}",
 )
 FIREWALL = Cause("a firewall or security plugin in front of the store?", LET_THROUGH)
 ERROR_PAGE = Cause("a page of its web server or of a proxy in front of it", TRY_LATER)
 NO_JSON = Cause(
-    "a page: of maintenance, of a plugin, or PHP's messages, which WP_DEBUG_DISPLAY shows?",
+    "a page: of maintenance, of a plugin, or with PHP's messages (WP_DEBUG_DISPLAY)?",
     "open the shop in a browser; look for a plugin that answers in its place",
 )
 MAINTENANCE = Cause(
@@ -90,7 +90,7 @@ PAGES_BY_STATUS = {
     ),
     405: FIREWALL,
     406: FIREWALL,
-    429: Cause("its host or a firewall takes no more calls for now", f"{TRY_LATER}, or {LET_THROUGH}"),
+    429: Cause("its host or a firewall accepts no more calls for now", f"{TRY_LATER}, or {LET_THROUGH}"),
     500: Cause("a page: PHP or the web server failed", fix_of_status(500)),
     503: MAINTENANCE,
 }

@@ -66,7 +66,7 @@ CERTIFICATES = (
     ("ip address mismatch", "set WOO_COMMERCE_URL to the name that the certificate has"),
     ("self-signed", "give the store a certificate of a public authority"),
     ("self signed", "give the store a certificate of a public authority"),
-    ("", "let its web server send the whole chain, with the intermediate certificates of a public authority"),
+    ("", "make its web server send the whole chain, with the intermediate certificates of a public authority"),
 )
 
 
@@ -90,6 +90,6 @@ CAUSES: tuple[tuple[type[HTTPError], Callable[[Exception], Cause]], ...] = (
     (NewConnectionError, _of_no_connection),
     (ConnectTimeoutError, lambda _error: NO_CONNECTION),
     (ProtocolError, _of_broken_connection),
-    (LocationValueError, lambda _error: Cause("its address is none", "correct WOO_COMMERCE_URL")),
+    (LocationValueError, lambda _error: Cause("its address is not valid", "correct WOO_COMMERCE_URL")),
     (HTTPError, lambda _error: Cause("the connection broke", TRY_LATER)),
 )

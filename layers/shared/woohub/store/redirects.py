@@ -78,13 +78,15 @@ class Redirect:
 
 def _login(redirect: Redirect) -> Cause:
     where = _shown(redirect.to.path) if redirect.is_within_host else f"{redirect.to.scheme}://{redirect.to.netloc}"
-    return Cause(f"the store redirects to a login page, {where}", f"a plugin or the host closes it; {LET_THROUGH}")
+    return Cause(
+        f"the store redirects to a login page, {where}", f"a plugin or the host blocks the REST API; {LET_THROUGH}"
+    )
 
 
 def _to_language(redirect: Redirect) -> Cause:
     prefix = LANGUAGE.match(redirect.to.path)
     return Cause(
-        f"the store redirects its REST API to a language, {prefix[0] if prefix else ''}",
+        f"the store redirects its REST API to the address of a language, {prefix[0] if prefix else ''}",
         "let the language plugin leave /wp-json/ alone",
     )
 
@@ -106,7 +108,7 @@ CAUSES: tuple[tuple[Callable[[Redirect], bool], Callable[[Redirect], Cause]], ..
         lambda redirect: redirect.schemes == ("https", "http"),
         lambda _redirect: Cause(
             "the store redirects from https to plain http",
-            "give both addresses in Settings > General https://; a proxy must send X-Forwarded-Proto: https",
+            "set both addresses in Settings > General to https://; a proxy must send X-Forwarded-Proto: https",
         ),
     ),
     (

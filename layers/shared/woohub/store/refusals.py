@@ -18,7 +18,7 @@ def of_refusal(status: int, code: str, message: str, connection: Connection) -> 
         return Cause(words, f"A Read/Write key of an administrator or shop manager is needed{_unseen(status, secure)}")
     if code != "woocommerce_rest_authentication_error":
         return Cause(
-            words, f"a security plugin or the host closes the REST API; {LET_THROUGH}{_unseen(status, secure)}"
+            words, f"a security plugin or the host blocks the REST API; {LET_THROUGH}{_unseen(status, secure)}"
         )
     return Cause(words, CHECK_KEY if secure else f"{CHECK_KEY}{_of_signature(message, connection.style)}")
 

@@ -127,7 +127,7 @@ def plan(
     if current is not None:
         wanted.pop("email", None)  # it may be the contact's additional address: its primary one must not change
     properties, left_out = values.changed(wanted, current, mapping.contact_rules, schema)
-    # Skip the version when only the order's modified time changed: dates decide only between snapshots.
+    # If only the date of change differs, nothing is written: every change of an order's status would cost a call more.
     if seen and seen != stored and (properties or stored is None or seen.captured_at != stored.captured_at):
         properties[CONTACTS.version] = str(seen)
     return Change(properties, left_out)

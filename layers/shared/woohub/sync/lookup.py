@@ -115,7 +115,7 @@ class BySearch:
 
     def waiting(self, keys: Sequence[str]) -> dict[str, TransientError]:
         seconds = {key: self.recent.seconds_to_wait(key, self.timer.now()) for key in keys}
-        words = "create outcome unknown; waiting for the search index"
+        words = "it is unknown whether the record was created; waiting until HubSpot's search would show it"
         return {key: HubSpotUnavailable(words, retry_after=wait) for key, wait in seconds.items() if wait}
 
     def find(self, keys: Sequence[str]) -> list[Record]:
