@@ -153,8 +153,8 @@ def diff(
 ) -> None:
     """Show what a push of the file would change.
 
-    With --overlay FILE is a complete mapping.toml, such as one that was edited in a checkout: what is printed is all
-    that differs, to be pushed in its place. That needs no stack.
+    With --overlay, FILE is a complete mapping.toml, such as one that was edited in a checkout. The command then prints
+    only what differs from woohub's own mapping: push that file instead. This needs no stack.
 
     Examples:
 

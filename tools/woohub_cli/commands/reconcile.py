@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from woohub.counted import counted
-from woohub.reconcile.watermark import WatermarkParameter
+from woohub.reconcile.watermark import MAX_DELETIONS_UNCONFIRMED, WatermarkParameter
 from woohub.store.client import Store
 from woohub_cli.deliveries.reconcile_runs import KINDS, Facts, ReconcileResult, changed, invoked, run_until_complete
 from woohub_cli.options import StoreOptions
@@ -59,7 +59,10 @@ def command(
     ] = None,
     deleted: Annotated[
         Deleted | None,
-        typer.Option(help="Also look for permanently deleted orders, as otherwise at night; all: even many."),
+        typer.Option(
+            help="Also look for permanently deleted orders, as every night. check: nothing is changed if there are "
+            f"more than {MAX_DELETIONS_UNCONFIRMED}; all: any number."
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many orders it would read.")] = False,
 ) -> None:

@@ -21,7 +21,7 @@ from woohub_cli.stack.stack_status import Status
 def command(options: StoreOptions) -> None:
     """Show what waits, what failed, and whether deliveries are processed.
 
-    Queue, dead letters and consumer are those of all stores; --store leaves out the lines of other further ones.
+    Queue, dead letters and consumer are those of all stores; with --store, other further stores are left out.
     Ends with 1 when there are dead letters or the circuit breaker is open, otherwise with 0.
 
     Examples:
