@@ -23,8 +23,6 @@ REJECTED_DEAL_VALUES = [
     ("num_associated_contacts", "3", "READ_ONLY_VALUE", "read only property"),
     ("hs_object_id", "3", "READ_ONLY_VALUE", "read only property"),
 ]
-
-
 STORED_DEAL_VALUES = [
     ("amount", "150.00", "150.00"),
     ("amount", 150.5, "150.5"),

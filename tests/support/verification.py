@@ -137,6 +137,4 @@ ERASED = dict.fromkeys(("first_name", "last_name", "company", "address_1", "city
     "state": "",
     "country": "",
 }
-
-
 RECEIVED_IN_2286 = "9999999999999"  # a version with a future date is overwritten, one with a future receipt is not
