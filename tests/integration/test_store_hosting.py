@@ -159,6 +159,22 @@ def test_a_403_is_reported_as_a_missing_role_after_one_call() -> None:
     assert len(http.called) == 1
 
 
+def test_a_403_of_a_security_plugin_makes_the_client_send_the_key_in_the_address() -> None:
+    http = Pages(403, '{"code": "rest_forbidden", "message": "Only authenticated users can access the REST API."}')
+
+    rejected(hosted(), http=http)
+
+    assert ["consumer_key=" in url for url in http.called] == [False, True]
+
+
+def test_a_404_of_wordpress_itself_does_not_make_the_client_read_the_store_access_again() -> None:
+    http = Pages(404, '{"code": "rest_no_route", "message": "No route was found matching the URL."}')
+
+    rejected(hosted(), http=http, renew=lambda: StoreCredentials("https://new.shop.test", KEY, SECRET))
+
+    assert {url.partition("/wp-json")[0] for url in http.called} == {"https://shop.test"}
+
+
 @pytest.mark.parametrize(
     "outdated",
     [

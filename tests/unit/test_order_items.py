@@ -1,9 +1,11 @@
-"""The line items of an order are computed once, and cached as long as the order exists."""
+"""The line items of an order: quantity and price, and that they are computed once."""
 
 from __future__ import annotations
 
 import weakref
-from typing import cast
+from typing import Any, cast
+
+import pytest
 
 from tests.support.line_items import WITH_ITEMS
 from tests.support.payloads import order
@@ -36,3 +38,26 @@ def test_cached_items_are_released_with_their_order() -> None:
     del ordered, items
 
     assert kept() is None
+
+
+@pytest.mark.parametrize(
+    ("item", "quantity", "unit_price"),
+    [
+        ({"quantity": 0.5, "total": "10.00"}, "0.5", "20.00"),
+        ({"quantity": 3, "total": "10.00"}, "3", "3.333333"),
+        ({"quantity": 0, "total": "0.00"}, "0", "0.00"),
+        ({"quantity": 0, "total": "5.00"}, "1", "5.00"),
+        ({"quantity": -2, "total": "5.00"}, "1", "5.00"),
+        ({"total": "5.00"}, "1", "5.00"),
+        ({"quantity": 2, "price": "2.50"}, "2", "2.50"),
+        ({"price": "2.50"}, "1", "2.50"),
+    ],
+)
+def test_quantity_times_unit_price_is_the_total_of_the_item(
+    item: dict[str, Any], quantity: str, unit_price: str
+) -> None:
+    items = ITEMS.read(order(line_items=[{"id": 1, "name": "Mug", **item}]))
+    assert items
+    (values,) = items.items.values()
+
+    assert (values["quantity"], values["price"]) == (quantity, unit_price)
