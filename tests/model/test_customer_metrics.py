@@ -79,7 +79,7 @@ def test_metrics_are_right_after_an_outage_and_a_trashed_order() -> None:
 
 
 def without_former_contacts(patch: Patch) -> None:
-    patch.setattr(deals, "_former", lambda *_: ())
+    patch.setattr(deals, "_former_contacts", lambda *_: ())
 
 
 def only_contacts_of_the_batch(patch: Patch) -> None:

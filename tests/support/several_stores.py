@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from woohub.mapping import mapping_file
 from woohub.mapping.fields import FieldMapping, field_mapping
-from woohub.mapping.several_stores import of_store
+from woohub.mapping.several_stores import mapping_of_store
 from woohub.stores import FIRST, StoreSettings
 
 
@@ -15,5 +15,5 @@ def mappings(*names: str, **settings: StoreSettings) -> Mapping[str, FieldMappin
     file = mapping_file.read()
     others = {name: StoreSettings() for name in names} | settings
     return {FIRST: field_mapping(file)} | {
-        name: field_mapping(of_store(file, name, choice)) for name, choice in others.items()
+        name: field_mapping(mapping_of_store(file, name, choice)) for name, choice in others.items()
     }

@@ -93,7 +93,7 @@ def test_without_person_keeps_line_items_without_their_meta_data() -> None:
 def test_a_row_is_personal_if_one_of_its_sources_may_be(row: str, is_personal: bool) -> None:
     tables = mapping_file.read([Overlay("o", f"deal.it = {row}".encode())])
 
-    assert ("it" in personal.of_orders(tables.deal)) == is_personal
+    assert ("it" in personal.properties_of_orders(tables.deal)) == is_personal
 
 
 def test_no_property_of_woohubs_own_mapping_is_personal() -> None:

@@ -20,7 +20,7 @@ from woohub.errors import Suspended, WooHubError
 from woohub.mapping import mapping_file
 from woohub.mapping.fields import FieldMapping, field_mapping, load_mapping
 from woohub.mapping.overlay import Overlay
-from woohub.mapping.several_stores import of_store
+from woohub.mapping.several_stores import mapping_of_store
 from woohub.stores import FIRST, StoreSettings
 
 if TYPE_CHECKING:
@@ -72,7 +72,9 @@ def parse(objects: Objects) -> ConfigurationVersion:
         first = load_mapping(*_overlays(objects, MAPPING_KEY))
         stores = _stores(objects, first)
         return ConfigurationVersion(
-            {FIRST: first} | {name: _of_store(objects, name, stores) for name in stores}, stores, _erasures(objects)
+            {FIRST: first} | {name: _store_mapping(objects, name, stores) for name in stores},
+            stores,
+            _erasures(objects),
         )
     except WooHubError as error:
         raise ConfigurationUnreadable(f"the stack's configuration cannot be read: {_in_one_line(error)}") from error
@@ -91,9 +93,9 @@ def _stores(objects: Objects, first: FieldMapping) -> dict[str, StoreSettings]:
     return stores_file.read(stored.body, first.order_key_prefix) if stored else {}
 
 
-def _of_store(objects: Objects, name: str, stores: Mapping[str, StoreSettings]) -> FieldMapping:
+def _store_mapping(objects: Objects, name: str, stores: Mapping[str, StoreSettings]) -> FieldMapping:
     overlays = _overlays(objects, MAPPING_KEY, mapping_key(name))
-    return field_mapping(of_store(mapping_file.read(overlays), name, stores[name]))
+    return field_mapping(mapping_of_store(mapping_file.read(overlays), name, stores[name]))
 
 
 def mapping_key(store: str) -> str:

@@ -68,17 +68,17 @@ class PoisonDetector:
         attempts = [number for number, batch in enumerate(self._batches) if record in batch.breaking]
         if len(attempts) < 2:
             return False
-        goes_well = _goes_well(call, self._batches[attempts[-2] + 1 :])
-        return goes_well and _chance(record, call, self._batches[attempts[0] :]) <= MOST_BY_CHANCE
+        goes_well = _succeeds_often(call, self._batches[attempts[-2] + 1 :])
+        return goes_well and _probability(record, call, self._batches[attempts[0] :]) <= MOST_BY_CHANCE
 
 
-def _goes_well(call: str, batches: Sequence[_Batch]) -> bool:
+def _succeeds_often(call: str, batches: Sequence[_Batch]) -> bool:
     failures = sum(batch.stats.broken[call] > 0 for batch in batches)
     successes = sum(batch.stats.answered[call] > 0 and not batch.stats.broken[call] for batch in batches)
     return successes >= SUCCESSES_PER_FAILURE * max(failures, 1)
 
 
-def _chance(record: str, call: str, batches: Sequence[_Batch]) -> float:
+def _probability(record: str, call: str, batches: Sequence[_Batch]) -> float:
     """Return how probable it is that the record's calls broke each time, if they break as often as others' calls."""
     others = [batch.stats for batch in batches if record not in batch.breaking]
     broken = sum(stats.broken[call] for stats in others)

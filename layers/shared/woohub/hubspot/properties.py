@@ -174,12 +174,12 @@ class PropertyCatalog:
 
     def _fresh(self, object_type: ObjectType) -> PropertySchema:
         age = self._timer.now() - self._read_at.get(object_type, float("-inf"))
-        if age > (MAX_AGE_LACKING_S if self._lacked_recently() else MAX_AGE_S):
+        if age > (MAX_AGE_LACKING_S if self._was_missing_recently() else MAX_AGE_S):
             self._schemas[object_type] = PropertySchema(object_type.key, self._read(object_type))
             self._read_at[object_type] = self._timer.now()
         return self._schemas[object_type]
 
-    def _lacked_recently(self) -> bool:
+    def _was_missing_recently(self) -> bool:
         """Whether a property was missing recently, which set-up may be about to create. A refused currency is usual."""
         now = self._timer.now()
         return any(event == MISSING and now - at <= MAX_AGE_S for (event, *_), at in list(self._warned.items()))

@@ -37,15 +37,15 @@ class Definition:
 def definitions(file: MappingFile, metrics: CustomerMetrics | None) -> tuple[Definition, ...]:
     """Return the properties to create, of all objects that the file switches on."""
     return (
-        *_of_rows("contacts", file.create.contact, file),
-        *(_of_rows("deals", file.create.deal, file) if file.deal_enabled else ()),
-        *(_of_rows("orders", file.create.order, file) if file.order_enabled else ()),
-        *_of_metrics(metrics, file.create.group.name),
-        *_of_line_items(file),
+        *_row_definitions("contacts", file.create.contact, file),
+        *(_row_definitions("deals", file.create.deal, file) if file.deal_enabled else ()),
+        *(_row_definitions("orders", file.create.order, file) if file.order_enabled else ()),
+        *_metric_definitions(metrics, file.create.group.name),
+        *_line_item_definitions(file),
     )
 
 
-def _of_rows(object_type: str, rows: Mapping[str, PropertyRow], file: MappingFile) -> list[Definition]:
+def _row_definitions(object_type: str, rows: Mapping[str, PropertyRow], file: MappingFile) -> list[Definition]:
     group = file.create.group.name
     return [
         Definition(object_type, name, row.label, row.type, row.field_type, group, row.description, row.unique)
@@ -53,7 +53,7 @@ def _of_rows(object_type: str, rows: Mapping[str, PropertyRow], file: MappingFil
     ]
 
 
-def _of_metrics(metrics: CustomerMetrics | None, group: str) -> list[Definition]:
+def _metric_definitions(metrics: CustomerMetrics | None, group: str) -> list[Definition]:
     rows = metrics.definitions if metrics else {}
     return [
         Definition(
@@ -63,9 +63,9 @@ def _of_metrics(metrics: CustomerMetrics | None, group: str) -> list[Definition]
     ]
 
 
-def _of_line_items(file: MappingFile) -> list[Definition]:
+def _line_item_definitions(file: MappingFile) -> list[Definition]:
     if not file.line_item_enabled:
         return []
     of_items = {ITEM_KEY: KEY_PROPERTY, **file.create.line_item}
     owner = "deals" if file.deal_enabled else "orders"
-    return [*_of_rows(owner, DEAL_PROPERTIES, file), *_of_rows("line_items", of_items, file)]
+    return [*_row_definitions(owner, DEAL_PROPERTIES, file), *_row_definitions("line_items", of_items, file)]

@@ -107,8 +107,8 @@ def field_mapping(file: MappingFile) -> FieldMapping:
         has_deals=file.deal_enabled,
         orders=None,
         line_items=LineItemMapping.of(file.line_item) if file.line_item_enabled else None,
-        personal=personal.of_orders(file.deal),
-        status_properties=_of_status(file.deal),
+        personal=personal.properties_of_orders(file.deal),
+        status_properties=_status_properties(file.deal),
         _from_order=_from_order(file.contact),
         _from_customer=MappingProxyType({name: value_reader(row.customer, row) for name, row in file.contact.items()}),
         _deal=_from_order(file.deal),
@@ -126,8 +126,8 @@ def _orders(mapping: FieldMapping, file: MappingFile, row: PipelineRow) -> Field
         pipeline=pipeline,
         deal_rules=_deal_rules(file.order, pipeline),
         line_items=None if file.deal_enabled else mapping.line_items,  # a line item may belong to one record only
-        personal=personal.of_orders(file.order),
-        status_properties=_of_status(file.order),
+        personal=personal.properties_of_orders(file.order),
+        status_properties=_status_properties(file.order),
         _deal=_from_order(file.order),
     )
 
@@ -146,5 +146,5 @@ def _from_order(rows: Mapping[str, DealRow]) -> Mapping[str, Value]:
     return MappingProxyType({name: value_reader(row.order, row) for name, row in rows.items()})
 
 
-def _of_status(rows: Mapping[str, DealRow]) -> tuple[str, ...]:
+def _status_properties(rows: Mapping[str, DealRow]) -> tuple[str, ...]:
     return tuple(name for name, row in rows.items() if row.order == ("status",))

@@ -77,7 +77,7 @@ class LineItemMapping:
         """Prepare the mapping from the rows of the section."""
         return cls(
             {name: WriteRule(row.write) for name, row in table.items()} | {ITEM_KEY: WriteRule("always")},
-            personal.of_line_items(table),
+            personal.properties_of_line_items(table),
             {name: value_reader(row.item, row) for name, row in table.items() if not row.order},
             {name: value_reader(row.order, row) for name, row in table.items() if row.order},
         )

@@ -8,10 +8,10 @@ from woohub.mapping.computed import COMPUTED
 from woohub.mapping.rows import PLACEHOLDER, DealRow, LineItemRow
 from woohub.store import impersonal
 
-OF_ITEMS = frozenset({"unit_price", "unit_discount"})  # computed fields of a line item
+COMPUTED_OF_ITEMS = frozenset({"unit_price", "unit_discount"})  # computed fields of a line item
 
 
-def of_orders(rows: Mapping[str, DealRow]) -> tuple[str, ...]:
+def properties_of_orders(rows: Mapping[str, DealRow]) -> tuple[str, ...]:
     """Return such properties of deals or orders, without those with "if-not-renamed".
 
     A property with "if-not-renamed" loses the person's name by that rule.
@@ -23,7 +23,7 @@ def of_orders(rows: Mapping[str, DealRow]) -> tuple[str, ...]:
     )
 
 
-def of_line_items(rows: Mapping[str, LineItemRow]) -> tuple[str, ...]:
+def properties_of_line_items(rows: Mapping[str, LineItemRow]) -> tuple[str, ...]:
     """Return such properties of line items."""
     return tuple(
         name
@@ -42,4 +42,4 @@ def _is_personal(path: str) -> bool:
 
 
 def _is_personal_of_item(path: str) -> bool:
-    return path not in OF_ITEMS and impersonal.is_personal_of_row(path)
+    return path not in COMPUTED_OF_ITEMS and impersonal.is_personal_of_row(path)

@@ -26,7 +26,7 @@ def customer_id_property(store: str, settings: StoreSettings) -> str:
     return settings.customer_id_property or f"{CUSTOMER_ID}_{store.replace('-', '_')}"
 
 
-def of_store(file: MappingFile, store: str, settings: StoreSettings) -> MappingFile:
+def mapping_of_store(file: MappingFile, store: str, settings: StoreSettings) -> MappingFile:
     """Return a further store's mapping: the file with the store's own order key prefix and customer id property."""
     own = customer_id_property(store, settings)
     created = {

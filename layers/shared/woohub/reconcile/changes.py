@@ -28,13 +28,13 @@ def queue_orders(run: Run, name: OrderList) -> None:
     pages = run.store.orders(run.mark.start(name, behind_s(run)), status=STATUSES[name])
     for received_ms, page in run.timed(pages):
         run.enqueue_rows(name, "order", page.rows, received_ms)
-        moment = _reached(run.mark.progress(name), page, received_ms)
+        moment = _newest_moment(run.mark.progress(name), page, received_ms)
         settled = shifted(began, -OVERLAP - timedelta(seconds=run.store.behind_s))
         reading = OrderProgress(moment, before.settled, page.next, began)
         run.keep(run.mark.with_progress(name, OrderProgress(moment, settled) if page.last else reading))
 
 
-def _reached(progress: OrderProgress, page: Page[Cursor], received_ms: int) -> str:
+def _newest_moment(progress: OrderProgress, page: Page[Cursor], received_ms: int) -> str:
     """Return the newest date read so far, but none in the future, which would hide all changes until then."""
     newest = max((row.modified_at for row in page.rows), default="")
     return max(progress.moment, min(newest, utc_from_ms(received_ms)))

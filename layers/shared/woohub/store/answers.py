@@ -90,7 +90,7 @@ def parse_response(response: Response, request: StoreRequest, connection: Connec
 
 def _redirected(response: Response, request: StoreRequest, connection: Connection) -> StoreRefused:
     location = response.headers.get("location", "")
-    cause = redirects.of_redirect(redirects.Redirect(connection, request.path, location))
+    cause = redirects.cause_of_redirect(redirects.Redirect(connection, request.path, location))
     return StoreRefused(cause.words, fix=cause.fix, status=response.status, location=location)
 
 
@@ -101,7 +101,7 @@ def _error(response: Response, content: Mapping[str, Any], connection: Connectio
         return _unavailable(
             response, f"the store's answer is {status} {code}".strip(), error_pages.fix_of_status(status)
         )
-    cause = refusals.of_refusal(status, code, str(content.get("message") or ""), connection)
+    cause = refusals.cause_of_refusal(status, code, str(content.get("message") or ""), connection)
     return StoreRefused(cause.words, fix=cause.fix, status=status, code=code)
 
 
@@ -117,7 +117,7 @@ def _json(response: Response) -> tuple[str, Any]:
 
 
 def _not_json(response: Response) -> StoreUnavailable | StoreRefused:
-    cause = error_pages.of_page(response)
+    cause = error_pages.cause_of_page(response)
     if response.status == 404:
         return StoreRefused(
             f"there is no REST API at the store's address (404, {cause.words})", fix=cause.fix, status=404

@@ -16,7 +16,7 @@ def fix_of_status(status: int) -> str:
     return "look at WooCommerce > Status > Logs, fatal-errors" if status == 500 else TRY_LATER
 
 
-def of_page(response: Response) -> Cause:
+def cause_of_page(response: Response) -> Cause:
     """Return what a page may mean. The text repeats the page's first words, but nothing of orders or customers."""
     text = (response.data or b"")[:20_000].decode(errors="replace")
     cause = _kind_of_page(text, response)

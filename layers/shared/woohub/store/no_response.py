@@ -44,7 +44,7 @@ def no_response_error(
     return StoreUnavailable(f"no answer from the store to {call}, {cause.words}", fix=cause.fix)
 
 
-def _of_certificate(error: Exception) -> Cause:
+def _certificate_cause(error: Exception) -> Cause:
     reason = next(iter(error.args), error)
     if isinstance(reason, ssl.SSLCertVerificationError) or "certificate" in str(reason).lower():
         detail = getattr(reason, "verify_message", "") or re.sub(r"^.*verify failed: |\s*\(_ssl.*$", "", str(reason))
@@ -70,14 +70,14 @@ CERTIFICATES = (
 )
 
 
-def _of_no_connection(error: Exception) -> Cause:
+def _no_connection_cause(error: Exception) -> Cause:
     number = getattr(error.__cause__ or error.__context__, "errno", None)
     if number == errno.ECONNREFUSED or "refused" in str(error):
         return Cause("the connection was refused: nothing listens there", CHECK_URL)
     return Cause("its host cannot be reached", CHECK_URL)
 
 
-def _of_broken_connection(error: Exception) -> Cause:
+def _broken_connection_cause(error: Exception) -> Cause:
     if any(isinstance(reason, IncompleteRead) for reason in error.args):
         return Cause("its answer broke off half-way", TRY_LATER)
     return Cause("it closed the connection without an answer", TRY_LATER)
@@ -86,10 +86,10 @@ def _of_broken_connection(error: Exception) -> Cause:
 NO_CONNECTION = Cause(f"no connection within {CONNECT_TIMEOUT_S:.0f} s", f"{CHECK_URL} Does a firewall drop the call?")
 CAUSES: tuple[tuple[type[HTTPError], Callable[[Exception], Cause]], ...] = (
     (NameResolutionError, lambda _error: Cause("there is no host of that name", "is WOO_COMMERCE_URL spelled right?")),
-    (SSLError, _of_certificate),
-    (NewConnectionError, _of_no_connection),
+    (SSLError, _certificate_cause),
+    (NewConnectionError, _no_connection_cause),
     (ConnectTimeoutError, lambda _error: NO_CONNECTION),
-    (ProtocolError, _of_broken_connection),
+    (ProtocolError, _broken_connection_cause),
     (LocationValueError, lambda _error: Cause("its address is not valid", "correct WOO_COMMERCE_URL")),
     (HTTPError, lambda _error: Cause("the connection broke", TRY_LATER)),
 )

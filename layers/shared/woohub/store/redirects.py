@@ -76,14 +76,14 @@ class Redirect:
         return bool(prefix and not self.called.path.startswith(prefix[0]))
 
 
-def _login(redirect: Redirect) -> Cause:
+def _login_cause(redirect: Redirect) -> Cause:
     where = _shown(redirect.to.path) if redirect.is_within_host else f"{redirect.to.scheme}://{redirect.to.netloc}"
     return Cause(
         f"the store redirects to a login page, {where}", f"a plugin or the host blocks the REST API; {LET_THROUGH}"
     )
 
 
-def _to_language(redirect: Redirect) -> Cause:
+def _language_cause(redirect: Redirect) -> Cause:
     prefix = LANGUAGE.match(redirect.to.path)
     return Cause(
         f"the store redirects its REST API to the address of a language, {prefix[0] if prefix else ''}",
@@ -99,7 +99,7 @@ CAUSES: tuple[tuple[Callable[[Redirect], bool], Callable[[Redirect], Cause]], ..
             "the store redirects without saying where", f"look for a plugin or rule that does so; {LET_THROUGH}"
         ),
     ),
-    (lambda redirect: redirect.is_to_login, _login),
+    (lambda redirect: redirect.is_to_login, _login_cause),
     (
         lambda redirect: not redirect.is_within_host or redirect.schemes == ("http", "https"),
         lambda redirect: Cause(f"the store redirects to {redirect.base_url}", SET_URL),
@@ -118,7 +118,7 @@ CAUSES: tuple[tuple[Callable[[Redirect], bool], Callable[[Redirect], Cause]], ..
             "set Settings > Permalinks to “Post name” and save; else look for a rule that adds slashes",
         ),
     ),
-    (lambda redirect: redirect.is_to_another_language, _to_language),
+    (lambda redirect: redirect.is_to_another_language, _language_cause),
     (
         lambda _redirect: True,
         lambda redirect: Cause(
@@ -129,7 +129,7 @@ CAUSES: tuple[tuple[Callable[[Redirect], bool], Callable[[Redirect], Cause]], ..
 )
 
 
-def of_redirect(redirect: Redirect) -> Cause:
+def cause_of_redirect(redirect: Redirect) -> Cause:
     """Return the cause of a redirect. Its query is not repeated in the text, because it may hold a secret."""
     return next(describe(redirect) for fits, describe in CAUSES if fits(redirect))
 

@@ -8,22 +8,25 @@ from woohub.store.connection import Connection, RequestStyle
 WRONG_SIGNATURE = "Invalid signature"
 
 
-def of_refusal(status: int, code: str, message: str, connection: Connection) -> Cause:
+def cause_of_refusal(status: int, code: str, message: str, connection: Connection) -> Cause:
     """Return the cause of an error that WordPress or WooCommerce reports, by its status, code and message."""
     words = f"the store refuses ({status} {code}), “{message}”" if message else f"the store refuses ({status} {code})"
     if status not in (401, 403):
         return Cause(words, "")
     secure = connection.secure
     if code.startswith("woocommerce_rest_cannot_"):
-        return Cause(words, f"A Read/Write key of an administrator or shop manager is needed{_unseen(status, secure)}")
+        return Cause(
+            words, f"A Read/Write key of an administrator or shop manager is needed{_key_unseen_advice(status, secure)}"
+        )
     if code != "woocommerce_rest_authentication_error":
         return Cause(
-            words, f"a security plugin or the host blocks the REST API; {LET_THROUGH}{_unseen(status, secure)}"
+            words,
+            f"a security plugin or the host blocks the REST API; {LET_THROUGH}{_key_unseen_advice(status, secure)}",
         )
-    return Cause(words, CHECK_KEY if secure else f"{CHECK_KEY}{_of_signature(message, connection.style)}")
+    return Cause(words, CHECK_KEY if secure else f"{CHECK_KEY}{_signature_advice(message, connection.style)}")
 
 
-def _unseen(status: int, secure: bool) -> str:
+def _key_unseen_advice(status: int, secure: bool) -> str:
     """Say why WooCommerce may not see the key, which is what its 401 means; "" for another status."""
     if status != 401:
         return ""
@@ -35,7 +38,7 @@ def _unseen(status: int, secure: bool) -> str:
     )
 
 
-def _of_signature(message: str, style: RequestStyle) -> str:
+def _signature_advice(message: str, style: RequestStyle) -> str:
     clock = ". Check the store's clock, too: over plain http it may be wrong by 15 minutes at most"
     if WRONG_SIGNATURE not in message:
         return clock

@@ -41,10 +41,10 @@ def name_of(stack: str, topic: str) -> str:
 def find_problems(webhooks: Iterable[Webhook], *, stack: str, url: str) -> list[WebhookProblem]:
     """Return what is wrong, topic by topic. The stack's webhooks are those that deliver to `url` or have its names."""
     known = list(webhooks)
-    return [problem for topic in TOPICS for problem in _of_topic(known, topic, name_of(stack, topic), url)]
+    return [problem for topic in TOPICS for problem in _problems_of_topic(known, topic, name_of(stack, topic), url)]
 
 
-def _of_topic(webhooks: list[Webhook], topic: str, name: str, url: str) -> list[WebhookProblem]:
+def _problems_of_topic(webhooks: list[Webhook], topic: str, name: str, url: str) -> list[WebhookProblem]:
     ours = [webhook for webhook in webhooks if _is_ours(webhook, topic, name, url)]
     healthy = [webhook for webhook in ours if not _problem(webhook, topic, url)]
     if healthy:

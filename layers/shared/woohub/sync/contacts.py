@@ -97,16 +97,16 @@ def _account_version(event: CustomerEvent) -> ContactVersion:
     """
     created, modified = believable_dates(event.customer, event.received_ms)
     at = modified or ("" if event.is_change else created or UNDATED)
-    return ContactVersion.of(at, at, _shown_ms(event, at))
+    return ContactVersion.of(at, at, _earliest_receipt_ms(event, at))
 
 
 def _order_version(event: OrderEvent) -> ContactVersion:
     """Return the version of an order's customer: dated by the order's creation, or its last change if it has none."""
     created, modified = believable_dates(event.order, event.received_ms)
-    return ContactVersion.of(created or modified, modified, _shown_ms(event, modified))
+    return ContactVersion.of(created or modified, modified, _earliest_receipt_ms(event, modified))
 
 
-def _shown_ms(event: OrderEvent | CustomerEvent, changed_at: str) -> int:
+def _earliest_receipt_ms(event: OrderEvent | CustomerEvent, changed_at: str) -> int:
     """Return when the store's change could have been received, in epoch milliseconds.
 
     This is the time of receipt, except for what woohub read from a store whose clock is ahead. A late read would look

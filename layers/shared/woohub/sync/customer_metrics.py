@@ -59,7 +59,7 @@ class CustomerMetricsSummary(Summary):
         """Return the metrics that differ from HubSpot's. A blank replaces a value that is no longer right."""
         orders = [self._order(deal) for deal in associated if deal.properties.get(KEY)]
         values = dict(zip(self.properties, metrics_of(orders, self._metrics.paid_statuses), strict=True))
-        shown = {name: _as_defined(value, name, schema) for name, value in values.items()}
+        shown = {name: _fit_definition(value, name, schema) for name, value in values.items()}
         differing = {name: value for name, value in shown.items() if _differs(name, value, current.properties, schema)}
         left_out = {name: value for name, value in differing.items() if not schema.has(name)}
         return Change({name: value for name, value in differing.items() if name not in left_out}, left_out)
@@ -106,7 +106,7 @@ def _decimal(text: str) -> Decimal:
     return number if number.is_finite() and abs(number.adjusted()) <= MAX_DIGITS else Decimal(0)
 
 
-def _as_defined(value: str, name: str, schema: PropertySchema) -> str:
+def _fit_definition(value: str, name: str, schema: PropertySchema) -> str:
     """Convert a value to the definition of another plugin's property.
 
     A property of type `date` gets the day only. One with options gets the option that is the status, with or without

@@ -110,7 +110,7 @@ def plan(
     if properties or contact or history.newest.deserves_a_version(stored):
         known = contacts.after(contact, creating=current is None)
         newest = history.newest
-        former = _former(version, others)
+        former = _former_contacts(version, others)
         new_version = DealVersion(newest.modified_at, newest.received_ms, known, former, newest.restored)
         properties[DEALS.version] = str(new_version)
     return Change(
@@ -130,14 +130,14 @@ def _values(
     schema: PropertySchema,
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Return the values to write, with the note on the order's line items, and the values HubSpot would refuse."""
-    wanted = mapping.pipeline.keep_stage(_wanted(history, stored, current, mapping), current)
+    wanted = mapping.pipeline.keep_stage(_wanted_values(history, stored, current, mapping), current)
     properties, left_out = values.changed(wanted, current, mapping.deal_rules, schema)
-    properties |= _forgotten(history, current, mapping)
+    properties |= _erased_values(history, current, mapping)
     shown = history.order_shown(creating=current is None)
     return properties | announced(shown, {**(current or {}), **properties}, mapping.line_items), left_out
 
 
-def _former(version: DealVersion | None, gone: Sequence[str]) -> tuple[str, ...]:
+def _former_contacts(version: DealVersion | None, gone: Sequence[str]) -> tuple[str, ...]:
     """Return the contacts that the deal belonged to before; only the latest, as each delivery reads them all.
 
     They are kept even if customer metrics are off: once these are on, the next delivery corrects these contacts' too.
@@ -153,7 +153,7 @@ def _stored_state(version: DealVersion | None, current: values.Current) -> Order
     return OrderState(version.modified_at, version.received_ms, current.get(STATUS) or "", version.restored)
 
 
-def _wanted(
+def _wanted_values(
     history: History, stored: OrderState | None, current: values.Current | None, mapping: FieldMapping
 ) -> dict[str, str]:
     wanted = values.merged([mapping.deal(event.order) for event in history.fresh])
@@ -163,7 +163,7 @@ def _wanted(
     return wanted
 
 
-def _forgotten(history: History, current: values.Current | None, mapping: FieldMapping) -> dict[str, str]:
+def _erased_values(history: History, current: values.Current | None, mapping: FieldMapping) -> dict[str, str]:
     """Return what replaces an erased person's words in properties, whatever the write rules say."""
     order = history.order_shown(creating=False)
     if not mapping.personal or order is None or not order.is_anonymised:

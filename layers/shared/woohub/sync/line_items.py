@@ -74,14 +74,14 @@ class LineItems(Parts):
             if items and items.digest == state.digest:
                 parts = {f"{key}-{item}": fields for item, fields in items.items.items()}
                 gone = self.line_items.personal if event.order.is_anonymised else ()
-                return PartSet(parts, self.line_items.rules, _finished(state, items, properties), gone)
+                return PartSet(parts, self.line_items.rules, _finished_values(state, items, properties), gone)
         return None
 
     def is_part(self, key: str, part: str) -> bool:
         return part.startswith(f"{key}-")
 
 
-def _finished(state: ItemsState, items: OrderItems, deal: Mapping[str, str | None]) -> dict[str, str]:
+def _finished_values(state: ItemsState, items: OrderItems, deal: Mapping[str, str | None]) -> dict[str, str]:
     """Return what the deal gets once all items are written: their digest, the note on those left out, the amount."""
     finished = {ITEMS_STATE: items.digest}
     if items.note != (deal.get(ITEMS_NOTE) or ""):

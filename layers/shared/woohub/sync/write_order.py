@@ -54,7 +54,7 @@ class WriteOrder:
         results = self._write_kinds()
         for parts in self.kinds.parts:
             written = write_parts(parts, self.batch.facts, results, self.hubspot, self.catalog, self.timer)
-            results |= {ref: _unfinished(results[ref], result) for ref, result in written.items() if result.error}
+            results |= {ref: _with_parts_error(results[ref], result) for ref, result in written.items() if result.error}
         summaries = {
             summary: write_summary(summary, results, self.hubspot, self.catalog, self.timer)
             for summary in self.kinds.summaries
@@ -131,7 +131,7 @@ def _blocked(kind: RecordKind, batch: Batch, results: Results) -> Iterator[tuple
             yield from ((ref.key, holding[-1]) for ref in concern.refs if ref.type == kind.type)
 
 
-def _unfinished(written: RecordResult, parts: RecordResult) -> RecordResult:
+def _with_parts_error(written: RecordResult, parts: RecordResult) -> RecordResult:
     """Return the result of a record that is written while its parts are not."""
     return written._replace(error=parts.error, attempts=parts.attempts, broken_call=parts.broken_call)
 
