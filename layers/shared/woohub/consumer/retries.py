@@ -6,6 +6,7 @@ docs/architecture.md, "Where retries happen", lists everything else that retries
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -29,24 +30,16 @@ RESEND_RECEIVES = 10  # a copy replaces the message then; the other receives, up
 LONGEST_SEND_DELAY_S = 900  # SQS: the longest delay of a message that is sent
 
 
+@dataclass
 class Retries:
     """Hands messages of a queue back for a retry. A failed call to SQS is logged, and raises no error."""
 
-    def __init__(
-        self,
-        sqs: SQSClient,
-        queue_url: str,
-        sender: Sender,
-        warn: Callable[..., None],
-        concurrency: Concurrency,
-        jitter: Callable[[], float],
-    ) -> None:
-        self._sqs = sqs
-        self._queue_url = queue_url
-        self._sender = sender
-        self._warn = warn
-        self._concurrency = concurrency
-        self._jitter = jitter
+    sqs: SQSClient
+    queue_url: str
+    sender: Sender
+    warn: Callable[..., None]
+    concurrency: Concurrency
+    jitter: Callable[[], float]
 
     def resend_if_near_limit(self, message: Message, record: SqsRecord) -> bool:
         """Send a copy of a message that has been received too often. Return whether it was sent.
@@ -56,7 +49,7 @@ class Retries:
         """
         if message.receive_count < RESEND_RECEIVES or not isinstance(message.delivery, Delivery):
             return False
-        return self._sender.send(self._queue_url, record, {}, delay_s=LONGEST_SEND_DELAY_S)
+        return self.sender.send(self.queue_url, record, {}, delay_s=LONGEST_SEND_DELAY_S)
 
     def set_delays(self, retries: Sequence[tuple[Outcome, SqsRecord]]) -> None:
         """Set when each message is retried. Otherwise it would be after the queue's visibility timeout."""
@@ -64,9 +57,9 @@ class Retries:
         failed: list[str] = []  # after a failed call, no other is begun
         refusals: list[str] = []
         calls = [partial(self._set_delays, chunk, failed, refusals) for chunk in chunks(delays, ENTRIES)]
-        self._concurrency.run(calls)
+        self.concurrency.run(calls)
         if errors := failed + refusals:  # these messages wait for the visibility timeout
-            self._warn("queue_call_failed", call="ChangeMessageVisibility", queue=self._queue_url, error=errors[0])
+            self.warn("queue_call_failed", call="ChangeMessageVisibility", queue=self.queue_url, error=errors[0])
 
     def _set_delays(self, delays: Sequence[tuple[str, int]], failed: list[str], refusals: list[str]) -> None:
         entries = [
@@ -75,14 +68,12 @@ class Retries:
         ]
         try:
             if not failed:
-                refusals += refused(
-                    partial(self._sqs.change_message_visibility_batch, QueueUrl=self._queue_url), entries
-                )
+                refusals += refused(partial(self.sqs.change_message_visibility_batch, QueueUrl=self.queue_url), entries)
         except AWS_ERRORS as error:
             failed.append(aws_code(error))
 
     def _delay_s(self, outcome: Outcome) -> int:
-        return round(min(LONGEST_DELAY_S, delay(outcome) * (1 + self._jitter() / 4)))
+        return round(min(LONGEST_DELAY_S, delay(outcome) * (1 + self.jitter() / 4)))
 
 
 def delay(outcome: Outcome) -> float:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from woohub.delivery.delivery_queue import DeliveryQueue
@@ -43,33 +43,21 @@ class _StoreDown(Exception):
     """The store does not respond at all, so no other part of the run can succeed."""
 
 
+@dataclass
 class Reconcile:
     """Does the runs of one store. `count(metric, value)` and `log(event, **fields)` report on them."""
 
-    def __init__(
-        self,
-        store: Store,
-        queue: DeliveryQueue,
-        parameter: WatermarkParameter,
-        hubspot: HubSpot,
-        mapping: Callable[[], FieldMapping],
-        webhooks: WebhookConfig,
-        *,
-        count: Callable[[str, int], None],
-        log: Callable[..., None],
-        clock: Callable[[], float],  # epoch seconds
-        night_hour: int = 2,
-    ) -> None:
-        self._store = store
-        self._queue = queue
-        self._parameter = parameter
-        self._hubspot = hubspot
-        self._mapping = mapping
-        self._webhooks = webhooks
-        self._count = count
-        self._log = log
-        self._clock = clock
-        self._night_hour = night_hour
+    store: Store
+    queue: DeliveryQueue
+    parameter: WatermarkParameter
+    hubspot: HubSpot
+    mapping: Callable[[], FieldMapping]
+    webhooks: WebhookConfig
+    _: KW_ONLY
+    count: Callable[[str, int], None]
+    log: Callable[..., None]
+    clock: Callable[[], float]  # epoch seconds
+    night_hour: int = 2
 
     def run(self, request: RunRequest = ROUTINE) -> RunReport:
         """Do what is due, as far as the time allows, and return a report. Raises only botocore's errors."""
@@ -77,9 +65,9 @@ class Reconcile:
             mark = self._begin(request)
         except InvalidParameter as error:
             return self._watermark_unreadable(error)
-        run = Run(self._store, self._queue, self._parameter, mark, self._count, self._log, self._clock)
-        self._store.leave_out(mark.unreadable)
-        parts = _Parts(run, self._webhooks, DeletionCheck(run, self._hubspot, self._mapping))
+        run = Run(self.store, self.queue, self.parameter, mark, self.count, self.log, self.clock)
+        self.store.leave_out(mark.unreadable)
+        parts = _Parts(run, self.webhooks, DeletionCheck(run, self.hubspot, self.mapping))
         try:
             parts.do_all()
         except DeadlineExceeded as error:
@@ -92,22 +80,22 @@ class Reconcile:
 
     def _begin(self, request: RunRequest) -> Watermark:
         """Add the work that is due to the watermark, and store it at once: later runs do what this one cannot."""
-        stored, tonight = self._parameter.read(), self._tonight()
+        stored, tonight = self.parameter.read(), self._tonight()
         mark = Watermark.beginning(stored, tonight) if isinstance(stored, str) else stored
-        mark = mark.of_site(site(self._store.credentials.url)).with_request(request, tonight)
+        mark = mark.of_site(site(self.store.credentials.url)).with_request(request, tonight)
         if mark != stored:
-            self._parameter.write(mark)
+            self.parameter.write(mark)
         return mark
 
     def _tonight(self) -> str:
-        now = datetime.fromtimestamp(self._clock(), UTC)
-        return (now - timedelta(hours=self._night_hour)).date().isoformat()
+        now = datetime.fromtimestamp(self.clock(), UTC)
+        return (now - timedelta(hours=self.night_hour)).date().isoformat()
 
     def _watermark_unreadable(self, error: InvalidParameter) -> RunReport:
         """Return the report of a run that does not know where to continue. Starting from now would skip changes."""
-        to_do = REPAIR_WATERMARK.format(name=self._parameter.name)
-        self._count(SWEEP_FAILED, 1)
-        self._log("watermark_unreadable", error=str(error), to_do=to_do)
+        to_do = REPAIR_WATERMARK.format(name=self.parameter.name)
+        self.count(SWEEP_FAILED, 1)
+        self.log("watermark_unreadable", error=str(error), to_do=to_do)
         reason = f"failed: {error}; {to_do}"
         return RunReport(stopped=reason, failed={"watermark": reason})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 from woohub.clock import Timer
@@ -23,6 +24,7 @@ from woohub.sync.verdicts import outcomes
 from woohub.sync.write_order import RecordWriter, WriteOrder
 
 
+@dataclass
 class Sync:
     """The engine. Between batches it keeps property definitions, and recent creates that search may not find yet.
 
@@ -31,37 +33,28 @@ class Sync:
     of the batch are to be retried.
     """
 
-    def __init__(
-        self,
-        hubspot: HubSpot,
-        catalog: PropertyCatalog,
-        current_kinds: Callable[[Collection[str]], Kinds],
-        timer: Timer,
-        warn: Warn,
-        current_erasures: Callable[[], ErasedPeople] = lambda: NOBODY,
-    ) -> None:
-        self._hubspot = hubspot
-        self._catalog = catalog
-        self._current_kinds = current_kinds
-        self._timer = timer
-        self._warn = warn
-        self._current_erasures = current_erasures
-        self._recent: dict[ObjectType, RecentCreates] = {}
+    hubspot: HubSpot
+    catalog: PropertyCatalog
+    current_kinds: Callable[[Collection[str]], Kinds]
+    timer: Timer
+    warn: Warn
+    current_erasures: Callable[[], ErasedPeople] = lambda: NOBODY
+    _recent: dict[ObjectType, RecentCreates] = field(default_factory=dict, init=False)
 
     def sync(self, messages: Iterable[Message]) -> list[Outcome]:
         """Bring HubSpot up to date with these messages. Return one outcome for each; nothing is raised."""
         messages = list(messages)
         try:
-            kinds, erased = self._current_kinds(_stores(messages)), self._current_erasures()
+            kinds, erased = self.current_kinds(_stores(messages)), self.current_erasures()
         except TransientError as error:
             return [Outcome(message, Verdict.RETRY, error) for message in messages]
-        batch = grouped(messages, kinds.records, erased, self._warn)
-        order = WriteOrder(kinds, batch, self._hubspot, self._catalog, self._timer, self._write_keys)
-        return outcomes(batch, order.write(), self._warn)
+        batch = grouped(messages, kinds.records, erased, self.warn)
+        order = WriteOrder(kinds, batch, self.hubspot, self.catalog, self.timer, self._write_keys)
+        return outcomes(batch, order.write(), self.warn)
 
     def call_stats(self) -> CallStats:
         """Return how batch calls ended since HubSpot's client was made."""
-        return self._hubspot.stats.copy()
+        return self.hubspot.stats.copy()
 
     def _write_keys(
         self,
@@ -72,16 +65,16 @@ class Sync:
         blocked: Callable[[], Mapping[str, RecordResult]],
     ) -> Mapping[str, RecordResult]:
         try:
-            schema = self._catalog.schema(kind.type, kind.properties)
+            schema = self.catalog.schema(kind.type, kind.properties)
         except TransientError as error:
             return dict.fromkeys(keys, RecordResult(error=error))
         facts = {key: batch.facts[Ref(kind.type, key)] for key in keys}
         lookup = self._lookup(kind, schema)
-        writer = RecordWriter(kind, self._hubspot, lookup, self._warn)
-        records = KindRecordSet(kind, facts, results, self._hubspot, self._catalog, schema, lookup, writer)
-        caller = self._hubspot.caller
+        writer = RecordWriter(kind, self.hubspot, lookup, self.warn)
+        records = KindRecordSet(kind, facts, results, self.hubspot, self.catalog, schema, lookup, writer)
+        caller = self.hubspot.caller
         is_answered = caller.in_flight.is_answered
-        written = write_all(records, keys, self._timer, caller.concurrency, blocked, is_answered=is_answered)
+        written = write_all(records, keys, self.timer, caller.concurrency, blocked, is_answered=is_answered)
         return {
             key: result._replace(properties=records.properties(key), is_new=records.is_new(key))
             for key, result in written.items()
@@ -89,10 +82,10 @@ class Sync:
 
     def _lookup(self, kind: RecordKind, schema: PropertySchema) -> Lookup:
         if schema.is_unique(kind.type.key) or kind.type.has_standard_key:
-            has_changed = partial(self._catalog.key_has_changed, kind.type, schema)
-            return ByUniqueKey(self._hubspot, kind.type, kind.properties, has_changed)
+            has_changed = partial(self.catalog.key_has_changed, kind.type, schema)
+            return ByUniqueKey(self.hubspot, kind.type, kind.properties, has_changed)
         recent = self._recent.setdefault(kind.type, RecentCreates())
-        return BySearch(self._hubspot, kind.type, kind.properties, recent, self._timer, self._warn)
+        return BySearch(self.hubspot, kind.type, kind.properties, recent, self.timer, self.warn)
 
 
 def _stores(messages: Iterable[Message]) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 from woohub.errors import HubSpotProblem
@@ -17,30 +18,20 @@ from woohub.sync.records import Change, Fact, RecordKind, Results
 from woohub.sync.write_order import RecordWriter
 
 
+@dataclass
 class KindRecordSet:
     """A RecordSet for any RecordKind. `facts` are what the batch says, by key; `related` are other kinds' results."""
 
-    def __init__(
-        self,
-        kind: RecordKind,
-        facts: Mapping[str, Sequence[Fact]],
-        related: Results,
-        hubspot: HubSpot,
-        catalog: PropertyCatalog,
-        schema: PropertySchema,
-        lookup: Lookup,
-        writer: RecordWriter,
-    ) -> None:
-        self._kind = kind
-        self._facts = facts
-        self._related = related
-        self._hubspot = hubspot
-        self._catalog = catalog
-        self._lookup = lookup
-        self._writer = writer
-        self._schema = schema
-        self._properties: dict[str, Mapping[str, str | None]] = {}  # by key
-        self._new: set[str] = set()
+    kind: RecordKind
+    facts: Mapping[str, Sequence[Fact]]
+    related: Results
+    hubspot: HubSpot
+    catalog: PropertyCatalog
+    schema: PropertySchema
+    lookup: Lookup
+    writer: RecordWriter
+    _properties: dict[str, Mapping[str, str | None]] = field(default_factory=dict, init=False)  # by key
+    _new: set[str] = field(default_factory=set, init=False)  # keys of records that HubSpot did not have
 
     def properties(self, key: str) -> Mapping[str, str | None]:
         """Return the record's properties, as far as they were read or written."""
@@ -51,11 +42,11 @@ class KindRecordSet:
         return key in self._new
 
     def read(self, keys: Sequence[str], holders: Mapping[str, str]) -> Reading:
-        if not (self._schema.has(self._type.key) or self._type.has_standard_key):
+        if not (self.schema.has(self._type.key) or self._type.has_standard_key):
             return Reading(refused=dict.fromkeys(keys, not_set_up(self._type)))
-        waiting = self._lookup.waiting(keys)
+        waiting = self.lookup.waiting(keys)
         free = [key for key in keys if key not in waiting]
-        records = self._lookup.find(free) if free else []
+        records = self.lookup.find(free) if free else []
         known = by_key(self._type, records, keys)
         unseen = {key: holders[key] for key in free if key in holders and key not in known}
         return Reading(known | (self._holders(unseen, free) if unseen else {}), waiting=waiting)
@@ -72,29 +63,29 @@ class KindRecordSet:
         return plan
 
     def send(self, writes: Sequence[Write]) -> dict[str, Answer]:
-        return self._writer.write(writes)
+        return self.writer.write(writes)
 
     def conflict(self, problem: HubSpotProblem) -> str | None:
         return holder_of(problem, (self._type.key, *self._type.aliases))
 
     def adapt(self, problem: HubSpotProblem, write: Write) -> bool:
-        learned = self._catalog.learn(self._type, problem, write.change.properties)
-        self._schema = learned or self._schema
+        learned = self.catalog.learn(self._type, problem, write.change.properties)
+        self.schema = learned or self.schema
         return learned is not None
 
     @property
     def _type(self) -> ObjectType:
-        return self._kind.type
+        return self.kind.type
 
     def _holders(self, holders: Mapping[str, str], keys: Sequence[str]) -> dict[str, Record]:
-        read = partial(self._hubspot.read, self._type, properties=self._kind.properties, retry=False)
+        read = partial(self.hubspot.read, self._type, properties=self.kind.properties, retry=False)
         return read_holders(read, self._type, holders, keys)
 
     def _plan_record(self, keys: Sequence[str], record: Record | None, plan: RoundPlan) -> None:
-        facts = [fact for key in keys for fact in self._facts[key]]
-        change = self._kind.plan(facts, record, self._schema, self._related)
-        change = _accepted(change, self._schema) if change else Change()
-        self._catalog.warn_left_out(self._type, change.left_out)
+        facts = [fact for key in keys for fact in self.facts[key]]
+        change = self.kind.plan(facts, record, self.schema, self.related)
+        change = _accepted(change, self.schema) if change else Change()
+        self.catalog.warn_left_out(self._type, change.left_out)
         known = {**(record.properties if record else {}), **change.properties}
         self._properties |= dict.fromkeys(keys, known)
         (self._new.difference_update if record else self._new.update)(keys)
@@ -102,7 +93,7 @@ class KindRecordSet:
         if change.is_empty:
             plan.done |= dict.fromkeys(keys, record_id)
         else:
-            exclusive = not record_id and self._lookup.must_be_alone(keys[0])
+            exclusive = not record_id and self.lookup.must_be_alone(keys[0])
             plan.writes.append(Write(tuple(keys), change, record_id, exclusive))
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 
@@ -41,30 +42,24 @@ def usual_key(key: str) -> str:
     return _AFTER.sub("", key)
 
 
+@dataclass
 class PartSets:
     """A RecordSet whose "records" are sets of parts, each under the key of the record it belongs to."""
 
-    def __init__(
-        self,
-        parts: Parts,
-        wanted: Mapping[str, PartSet],
-        owners: Mapping[str, RecordResult],
-        hubspot: HubSpot,
-        catalog: PropertyCatalog,
-        schema: PropertySchema,
-    ) -> None:
-        self._parts = parts
-        self._wanted = wanted
-        self._owners = owners
-        self._hubspot = hubspot
-        self._catalog = catalog
-        self._schema = schema
-        self._may_have_parts = {key for key, owner in owners.items() if not owner.is_new}
-        self._present: dict[str, list[Record]] = {}
+    parts: Parts
+    wanted: Mapping[str, PartSet]
+    owners: Mapping[str, RecordResult]
+    hubspot: HubSpot
+    catalog: PropertyCatalog
+    schema: PropertySchema
+    _present: dict[str, list[Record]] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self._may_have_parts = {key for key, owner in self.owners.items() if not owner.is_new}
 
     def read(self, keys: Sequence[str], _holders: Mapping[str, str]) -> Reading:
         """Read the parts that HubSpot has, except for records that were created in this batch, which have none."""
-        if not self._schema.has(self._type.key):
+        if not self.schema.has(self._type.key):
             return Reading(refused=dict.fromkeys(keys, not_set_up(self._type)))
         self._present |= {key: [] for key in keys}
         known = [key for key in keys if key in self._may_have_parts]
@@ -74,8 +69,8 @@ class PartSets:
 
     def plan(self, keys: Sequence[str], _reading: Reading) -> RoundPlan:
         """Plan one write for each set: what its record gets once all parts are written."""
-        finished = {key: self._wanted[key].finished for key in keys}
-        return RoundPlan([Write((key,), Change(finished[key]), self._owners[key].record_id) for key in keys])
+        finished = {key: self.wanted[key].finished for key in keys}
+        return RoundPlan([Write((key,), Change(finished[key]), self.owners[key].record_id) for key in keys])
 
     def send(self, writes: Sequence[Write]) -> dict[str, Answer]:
         """Create, update and archive parts, then mark the sets as complete on the records they belong to."""
@@ -85,8 +80,8 @@ class PartSets:
         every = list(chain.from_iterable(changes.values()))
         creates = [part for part in every if not part.record_id]
         updates = [part for part in every if part.record_id]
-        update = partial(update_records, self._hubspot, self._type)
-        self._hubspot.caller.concurrency.run(
+        update = partial(update_records, self.hubspot, self._type)
+        self.hubspot.caller.concurrency.run(
             [partial(bisect, self._create, call, answers) for call in chunks(creates, BATCH)]
             + [partial(bisect, update, call, answers) for call in chunks(updates, BATCH)]
         )
@@ -105,20 +100,20 @@ class PartSets:
 
     def adapt(self, problem: HubSpotProblem, write: Write) -> bool:
         """Learn from a problem with a part, or with the record that it belongs to."""
-        values = {name: value for part in self._wanted[write.key].parts.values() for name, value in part.items()}
-        learned = self._catalog.learn(self._type, problem, values)
-        self._schema = learned or self._schema
-        return bool(learned or self._catalog.learn(self._parts.of, problem, write.change.properties))
+        values = {name: value for part in self.wanted[write.key].parts.values() for name, value in part.items()}
+        learned = self.catalog.learn(self._type, problem, values)
+        self.schema = learned or self.schema
+        return bool(learned or self.catalog.learn(self.parts.of, problem, write.change.properties))
 
     @property
     def _type(self) -> ObjectType:
-        return self._parts.type
+        return self.parts.type
 
     def _read_associated(self, keys: Sequence[str]) -> None:
         """Read the parts that are associated with these records, and keep them under their usual keys."""
-        names = tuple(dict.fromkeys((self._type.key, *self._parts.properties)))
-        by_owner = {self._owners[key].record_id: key for key in keys}
-        records = associated_records(self._hubspot, self._parts.of, self._type, list(by_owner), names)
+        names = tuple(dict.fromkeys((self._type.key, *self.parts.properties)))
+        by_owner = {self.owners[key].record_id: key for key in keys}
+        records = associated_records(self.hubspot, self.parts.of, self._type, list(by_owner), names)
         for owner, parts in records.items():
             usual = [_with_key(self._type, part, usual_key(_key(self._type, part))) for part in parts]
             self._present[by_owner[owner]] = usual
@@ -126,20 +121,18 @@ class PartSets:
     def _changes(self, key: str) -> list[Write]:
         """Return the creates and updates of one set. A part that leaves releases its key, as its item may come back."""
         present = self._staying(key)
-        writes = [
-            self._change(part, values, present.get(part), key) for part, values in self._wanted[key].parts.items()
-        ]
+        writes = [self._change(part, values, present.get(part), key) for part, values in self.wanted[key].parts.items()]
         freed = [self._freed(record) for record in self._leaving(key)]
         return [write for write in (*writes, *freed) if not write.change.is_empty]
 
     def _change(self, part: str, values: Mapping[str, str], current: Record | None, key: str) -> Write:
         now = current.properties if current else None
-        properties, left_out = changed(values, now, self._wanted[key].rules, self._schema)
-        properties |= forgotten(self._wanted[key].personal, values, now)
-        self._catalog.warn_left_out(self._type, left_out)
+        properties, left_out = changed(values, now, self.wanted[key].rules, self.schema)
+        properties |= forgotten(self.wanted[key].personal, values, now)
+        self.catalog.warn_left_out(self._type, left_out)
         if current is None:
             properties[self._type.key] = part
-        link = Link(self._parts.of, self._owners[key].record_id)
+        link = Link(self.parts.of, self.owners[key].record_id)
         return Write((part,), Change(properties, associate=() if current else (link,)), current.id if current else "")
 
     def _freed(self, record: Record) -> Write:
@@ -148,16 +141,16 @@ class PartSets:
 
     def _staying(self, key: str) -> dict[str, Record]:
         present = self._present[key]
-        return by_key(self._type, present, list(self._wanted[key].parts)) if present else {}
+        return by_key(self._type, present, list(self.wanted[key].parts)) if present else {}
 
     def _leaving(self, key: str) -> list[Record]:
         """Return the record's parts that woohub created and that are no longer wanted. Those of people stay."""
         ids = {record.id for record in self._staying(key).values()}
         left = [record for record in self._present[key] if record.id not in ids]
-        return [record for record in left if self._parts.is_part(key, _key(self._type, record))]
+        return [record for record in left if self.parts.is_part(key, _key(self._type, record))]
 
     def _create(self, writes: Sequence[Write]) -> dict[str, Answer]:
-        return create_records(self._hubspot, self._type, writes)
+        return create_records(self.hubspot, self._type, writes)
 
     def _create_under_free_keys(self, creates: Sequence[Write], answers: dict[str, Answer]) -> None:
         """Create parts again, under other keys, that HubSpot refused because a record elsewhere has their keys."""
@@ -178,10 +171,10 @@ class PartSets:
 
     def _archive(self, ids: Iterable[str]) -> None:
         for chunk in chunks(list(ids), BATCH):
-            self._hubspot.archive(self._type, chunk)
+            self.hubspot.archive(self._type, chunk)
 
     def _finish(self, writes: Sequence[Write]) -> dict[str, Answer]:
-        return update_records(self._hubspot, self._parts.of, writes)
+        return update_records(self.hubspot, self.parts.of, writes)
 
 
 def _key(kind: ObjectType, record: Record) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 from woohub.clock import Timer
@@ -17,30 +18,24 @@ from woohub.sync.record_set import Answer, Reading, RoundPlan, Write
 from woohub.sync.records import RecordResult, Ref, Results, Summary
 
 
+@dataclass
 class SummarySet:
     """A RecordSet of the records that show a summary; their keys are HubSpot's ids.
 
-    `known` are the properties, by id, of the records that the batch has read or written already.
+    `known` are the properties, by id, of the records that the batch has read or written already. `_associated` are the
+    records that are summed up, by the id of the record that shows the summary.
     """
 
-    def __init__(
-        self,
-        summary: Summary,
-        known: Mapping[str, Mapping[str, str | None]],
-        hubspot: HubSpot,
-        catalog: PropertyCatalog,
-        schema: PropertySchema,
-    ) -> None:
-        self._summary = summary
-        self._known = known
-        self._hubspot = hubspot
-        self._catalog = catalog
-        self._schema = schema
-        self._associated: dict[str, list[Record]] = {}  # by id of the record that shows them
+    summary: Summary
+    known: Mapping[str, Mapping[str, str | None]]
+    hubspot: HubSpot
+    catalog: PropertyCatalog
+    schema: PropertySchema
+    _associated: dict[str, list[Record]] = field(default_factory=dict, init=False)
 
     def read(self, keys: Sequence[str], _holders: Mapping[str, str]) -> Reading:
         """Read the records themselves, and the associated records that their summaries are computed from."""
-        records = {key: Record(key, self._known[key]) for key in keys if key in self._known}
+        records = {key: Record(key, self.known[key]) for key in keys if key in self.known}
         records |= self._read_unknown([key for key in keys if key not in records])
         self._read_associated(list({record.id for record in records.values()}))
         return Reading(records)
@@ -54,8 +49,8 @@ class SummarySet:
                 by_record.setdefault(reading.records[key].id, []).append(key)
         for record_id, together in by_record.items():
             record = reading.records[together[0]]
-            change = self._summary.plan(record, self._associated[record_id], self._schema)
-            self._catalog.warn_left_out(self._summary.type, change.left_out)
+            change = self.summary.plan(record, self._associated[record_id], self.schema)
+            self.catalog.warn_left_out(self.summary.type, change.left_out)
             if not change.is_empty:
                 plan.writes.append(Write(tuple(together), change, record_id))
         written = {key for write in plan.writes for key in write.keys}
@@ -63,15 +58,15 @@ class SummarySet:
         return plan
 
     def send(self, writes: Sequence[Write]) -> dict[str, Answer]:
-        return update_records(self._hubspot, self._summary.type, writes)
+        return update_records(self.hubspot, self.summary.type, writes)
 
     def conflict(self, _problem: HubSpotProblem) -> str | None:
         """Return None: no property of a summary is unique."""
         return None
 
     def adapt(self, problem: HubSpotProblem, write: Write) -> bool:
-        learned = self._catalog.learn(self._summary.type, problem, write.change.properties)
-        self._schema = learned or self._schema
+        learned = self.catalog.learn(self.summary.type, problem, write.change.properties)
+        self.schema = learned or self.schema
         return learned is not None
 
     def _read_unknown(self, ids: Sequence[str]) -> dict[str, Record]:
@@ -80,15 +75,15 @@ class SummarySet:
         For the id of a record that was merged into another one, HubSpot returns the other one. Such ids are read one by
         one, because an answer does not say which input a record belongs to.
         """
-        read = partial(self._hubspot.read, self._summary.type, properties=self._summary.properties, retry=False)
+        read = partial(self.hubspot.read, self.summary.type, properties=self.summary.properties, retry=False)
         by_id = read_twice(partial(read_by_id, read), ids)
         merged = [record_id for record_id in ids if record_id not in by_id] if by_id.keys() - set(ids) else []
         alone = {record_id: record for record_id in merged for record in read_by_id(read, [record_id]).values()}
         return {record_id: record for record_id, record in by_id.items() if record_id in ids} | alone
 
     def _read_associated(self, ids: Sequence[str]) -> None:
-        summary = self._summary
-        self._associated |= associated_records(self._hubspot, summary.type, summary.of, ids, summary.properties_of)
+        summary = self.summary
+        self._associated |= associated_records(self.hubspot, summary.type, summary.of, ids, summary.properties_of)
 
 
 def write_summary(
