@@ -72,6 +72,10 @@ INTERRUPTED: dict[str, str] = {
 class Commands(Group):
     """A group that ends a failed or interrupted command with one sentence instead of a traceback."""
 
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        with output.to_standard_output():
+            return super().main(*arguments, **options)
+
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
         try:
             return super().invoke(ctx)

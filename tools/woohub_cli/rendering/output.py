@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from io import TextIOWrapper
 
 import typer
 from rich.console import Console
@@ -18,6 +21,7 @@ from woohub_cli.cli_errors import PROBLEMS
 from woohub_cli.rendering import hints
 
 WIDE = 200  # columns if the output is no terminal
+CANNOT_BE_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF)
 
 Advance = Callable[[int], None]  # called with how many more are done
 
@@ -46,10 +50,32 @@ def console(*, stderr: bool = False) -> Console:
     )
 
 
+@contextmanager
+def to_standard_output() -> Iterator[None]:
+    """Within it, characters that the encoding of standard output lacks are replaced, as on many a Windows console.
+
+    Ends the command with a sentence if the output cannot be written, for example because the disk is full.
+    """
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        if error.errno not in CANNOT_BE_WRITTEN:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
+        complain(f"the output cannot be written: {error.strerror}")
+        sys.exit(PROBLEMS)
+
+
 def as_json(value: object) -> None:
     """Write JSON to standard output. A command with --json writes nothing else there."""
     value = hints.in_json(value, _store.get()) if _store.get() else value
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    is_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=not is_unicode) + "\n")
 
 
 def answer(facts: object, show: Callable[[], None] | str | Text, *, json: bool, problems: bool = False) -> None:
