@@ -25,7 +25,7 @@ class Metric(str):
 DELIVERY_ACCEPTED = Metric(
     "DeliveryAccepted",
     "ingest",
-    "deliveries queued; also by `signed_with` (previous) and `encoding` (gzip+base64, trimmed) where these are "
+    "deliveries queued; also by `signed_with` (previous) and `encoding` (gzip+base64, trimmed) if these are "
     "unusual, and with `DetailedMetrics=true` by the usual values (current, plain), too",
 )
 PING = Metric("Ping", "ingest", "pings, which the store sends when a webhook is saved")

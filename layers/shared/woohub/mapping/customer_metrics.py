@@ -40,7 +40,7 @@ METRICS = (
         "total_value_of_orders",
         "number",
         "WooCommerce total paid",
-        "The sum of the customer's paid orders. Blank where they are in several currencies.",
+        "The sum of the customer's paid orders. Blank if they are in several currencies.",
     ),
     Metric(
         "woocommerce_average_order",
@@ -78,7 +78,7 @@ METRICS = (
         "last_order_currency",
         "string",
         "WooCommerce metrics currency",
-        "The currency of total and average. Blank where the customer paid in several.",
+        "The currency of total and average. Blank if the customer paid in several.",
     ),
 )
 NET_TOTAL = "woocommerce_net_total"  # a deal's property: its order's total less refunds; filled if metrics are on

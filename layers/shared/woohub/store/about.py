@@ -21,7 +21,7 @@ class About:
 
     name: str
     home: str
-    time_zone: str  # "America/New_York", or "" where only an offset is set
+    time_zone: str  # "America/New_York", or "" if only an offset is set
     utc_offset_hours: float | None  # None: not known
     namespaces: tuple[str, ...]
     clock: float
