@@ -120,6 +120,8 @@ def _path_getter(name: str, rest: tuple[str, ...]) -> Callable[[Source], object]
 
 def _field(source: object, name: str) -> object:
     """Return a field of an object; if `source` is a list, such as the line items, the field of each."""
+    if isinstance(source, Payload) or (isinstance(source, dict) and name in source):  # nearly always
+        return source.get(name)
     rows = _rows(source, name)
     return value_of(source, name) if rows is None else [_field(row, name) for row in rows]
 

@@ -121,6 +121,8 @@ class Dated(Payload):
 
     def in_utc(self, name: str) -> str:
         """Return one of LOCAL_DATES in UTC, found in the same way as `created_at`."""
+        if name == "date_created":
+            return self.created_at
         return self._utc(dates.usable(self.get(f"{name}_gmt")), dates.usable(self.get(name)))
 
     def _utc(self, stated: str, local: str) -> str:

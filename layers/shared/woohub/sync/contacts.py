@@ -121,8 +121,9 @@ def plan(
     snapshots: Sequence[ContactSnapshot], current: values.Current | None, mapping: FieldMapping, schema: PropertySchema
 ) -> Change:
     """Return the change of one contact; `current` are HubSpot's values, None if HubSpot does not have the contact."""
-    stored = ContactVersions.parse((current or {}).get(CONTACTS.version))
-    filled = [name for name in mapping.contact_rules if (current or {}).get(name)]
+    known = current or {}
+    stored = ContactVersions.parse(known.get(CONTACTS.version))
+    filled = [name for name in mapping.contact_rules if known.get(name)]
     wanted, seen = _newest_values(snapshots, stored, filled)
     if current is not None:
         wanted.pop("email", None)  # it may be the contact's additional address: its primary one must not change
@@ -142,13 +143,17 @@ def _newest_values(
     clock was corrected, a snapshot may be newer than another one, but not than the stored version.
     """
     newest, wanted = stored.newest if stored else None, dict[str, str]()
-    versions = {name: stored.of(name) for name in filled} if stored else {}
+    versions = stored.of_each(filled) if stored else {}
+    states: set[ContactVersion | None] = {None, newest, *(stored.older.values() if stored else ())}
     for version, properties in oldest_first(snapshots):
-        is_newer = {known: version.supersedes(known) for known in {None, newest, *versions.values()}}
-        given = {name: text for name, text in properties.items() if is_newer[versions.get(name)]}
+        outdated = {state for state in states if version.supersedes(state)}
+        given = properties
+        if len(outdated) < len(states):
+            given = {name: text for name, text in properties.items() if versions.get(name) in outdated}
         wanted |= given
         versions |= dict.fromkeys(given, version)
-        newest = version if is_newer[newest] else newest
+        newest = version if newest in outdated else newest
+        states.add(version)
     older = {name: version for name, version in versions.items() if version != newest}
     return wanted, ContactVersions(newest, older) if newest else None
 

@@ -152,9 +152,10 @@ class ContactVersions(NamedTuple):
         older = (f"{','.join(some)}={str(version).replace('|', '/')}" for version, some in names.items())
         return "|".join((str(self.newest), *older))
 
-    def of(self, name: str) -> ContactVersion:
-        """Return the version of the state that a property's value is from."""
-        return self.older.get(name, self.newest)
+    def of_each(self, names: Iterable[str]) -> dict[str, ContactVersion]:
+        """Return the version of the state that the value of each of these properties is from."""
+        versions = dict.fromkeys(names, self.newest)
+        return versions | {name: version for name, version in self.older.items() if name in versions}
 
     @property
     def captured_at(self) -> tuple[str, Mapping[str, str]]:
