@@ -295,9 +295,27 @@ def test_a_long_text_is_truncated_if_the_body_fits_no_message() -> None:
 def test_the_mark_of_an_erased_person_is_kept_if_meta_data_is_removed(gather: Any) -> None:
     mark = {"id": 9, "key": "_anonymized", "value": "yes"}
 
-    read = sent_and_read(bulky(meta_data=gather([{"key": "k", "value": "v" * 100}, mark])))
+    read = sent_and_read(bulky(meta_data=gather([{"key": "label", "value": "v" * 1000}, mark])))
 
     assert read["meta_data"] == [mark]
+
+
+def test_small_meta_fields_are_kept_if_large_ones_are_removed() -> None:
+    tracking = {"key": "_tracking", "value": [{"number": "00340434161094"}]}
+    label = {"key": "_label_pdf", "value": base64.b64encode(incompressible(2_000_000)).decode()}
+
+    read = sent_and_read(json.dumps({"id": 1, "status": "processing", "meta_data": [label, tracking]}).encode())
+
+    assert read["meta_data"] == [tracking]
+
+
+def test_all_meta_fields_are_removed_if_the_small_ones_do_not_fit() -> None:
+    text = base64.b64encode(incompressible(2_400_000)).decode()
+    rows = [{"key": "k", "value": text[start : start + 800]} for start in range(0, len(text), 800)]
+
+    read = sent_and_read(json.dumps({"id": 1, "status": "processing", "meta_data": rows}).encode())
+
+    assert read == {"id": 1, "status": "processing"}
 
 
 def test_the_name_of_a_further_store_is_unchanged_after_a_round_trip() -> None:

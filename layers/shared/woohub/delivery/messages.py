@@ -17,6 +17,7 @@ import re
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from woohub.counted import counted
@@ -38,6 +39,7 @@ _REJECTED_BY_SQS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uf
 ERASED_MARK = "_anonymized"  # the meta key that WooCommerce's eraser sets: such an order gets no contact
 _LONGEST_TEXT_CHARS = 65_536  # HubSpot: in one property
 _BULK = frozenset({"meta_data", "_links"})  # fields that plugins may fill without limit
+_META_CHARS = (1_000, 0)  # of a meta value that stays in a trimmed body, and if that is still too large
 _TEXTS = ("topic", "entity", "source", "webhook_id", "delivery_id", "signature")
 _MAX_RECEIVED_MS = 10**13  # the year 2286; keeps version strings sortable
 
@@ -45,15 +47,18 @@ _MAX_RECEIVED_MS = 10**13  # the year 2286; keeps version strings sortable
 def to_sqs(delivery: Delivery) -> dict[str, Any]:
     """Return SendMessage's arguments, with the body as plain text, else compressed, else compressed and trimmed.
 
-    A trimmed body lacks `meta_data` and `_links`. It is no longer what the store signed, so the signature is left out.
-    Raises InvalidMessage if even the trimmed body is too large.
+    A trimmed body lacks `_links` and large meta fields, such as a shipping label that a plugin stores as base64; if
+    that is not enough, all meta fields. It is no longer what the store signed, so the signature is left out. Raises
+    InvalidMessage if even the trimmed body is too large.
     """
     text = _plain(delivery.body)
     if text is not None:
         return _message(delivery, "plain", text)
     message = _message(delivery, "gzip+base64", _compressed(delivery.body))
-    if size(message) > _MESSAGE_BYTES:
-        message = _message(replace(delivery, signature=""), "trimmed", _compressed(_trimmed(delivery.body)))
+    for meta_chars in _META_CHARS:
+        if size(message) > _MESSAGE_BYTES:
+            trimmed = _compressed(_trimmed(delivery.body, meta_chars))
+            message = _message(replace(delivery, signature=""), "trimmed", trimmed)
     if size(message) > _MESSAGE_BYTES:
         raise InvalidMessage(
             f"{counted(len(delivery.body), 'byte')} do not fit an SQS message, even compressed and trimmed"
@@ -85,20 +90,24 @@ def _compressed(body: bytes) -> str:
     return base64.b64encode(gzip.compress(body, compresslevel=6, mtime=0)).decode()
 
 
-def _without_bulk(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return an object without its bulk fields and with texts cut to what HubSpot takes; an erasure's mark stays."""
+def _without_bulk(meta_chars: int, fields: dict[str, Any]) -> dict[str, Any]:
+    """Return an object without its bulk fields and with texts cut to what HubSpot takes.
+
+    Meta fields up to `meta_chars` stay, and so does an erasure's mark.
+    """
     kept = {name: _cut(value) for name, value in fields.items() if name not in _BULK}
-    marks = [row for row in objects(fields.get("meta_data")) if row.get("key") == ERASED_MARK]
-    return kept | ({"meta_data": marks} if marks else {})
+    rows = objects(fields.get("meta_data"))
+    small = [row for row in rows if row.get("key") == ERASED_MARK or len(json.dumps(row.get("value"))) <= meta_chars]
+    return kept | ({"meta_data": small} if small else {})
 
 
 def _cut(value: object) -> object:
     return value[:_LONGEST_TEXT_CHARS] if isinstance(value, str) else value
 
 
-def _trimmed(body: bytes) -> bytes:
+def _trimmed(body: bytes, meta_chars: int) -> bytes:
     try:
-        content = json.loads(body, object_hook=_without_bulk)
+        content = json.loads(body, object_hook=partial(_without_bulk, meta_chars))
         return json.dumps(content, separators=(",", ":"), allow_nan=False).encode()
     except (ValueError, RecursionError):
         return body
