@@ -11,6 +11,7 @@ from moto import mock_aws
 
 from functions.ingest import app as ingest_function
 from simulators.hubspot import InProcessTransport, SimulatedPortal, create_app, provision
+from tests.support.cli_stack import Deployed, deployed
 from tests.support.clock import Clock
 from tests.support.deliveries import SECRET
 from tests.support.ingest import Ingest
@@ -24,6 +25,7 @@ from woohub.delivery.store_secrets import StoreSecrets
 from woohub.http import Http
 from woohub.settings import Secret
 from woohub_cli.dlq import dead_letter_queue
+from woohub_cli.set_up import store_setup
 
 
 @pytest.fixture
@@ -77,6 +79,28 @@ def case() -> VerificationFixture:
     return VerificationFixture()
 
 
+@pytest.fixture
+def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands run in an empty folder and wait neither for the store nor for messages."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(store_setup, "wait", lambda _seconds: None)
+    monkeypatch.setattr(dead_letter_queue, "RECEIVE_WAIT_S", 0)  # moto really waits for messages
+
+
+@pytest.fixture
+def stack(commands: None) -> Iterator[Deployed]:  # noqa: ARG001  (used for its effect)
+    """A deployed stack without store and HubSpot."""
+    with deployed() as stack:
+        yield stack
+
+
+@pytest.fixture
+def new_stack(commands: None) -> Iterator[OperatedStack]:  # noqa: ARG001  (used for its effect)
+    """A stack in operation, before setup."""
+    with operated_stack() as stack:
+        yield stack
+
+
 @pytest.fixture(scope="module")
 def running() -> Iterator[StackConsumer]:
     """One stack for all tests of this file, because starting it takes longer than most of them."""
@@ -86,10 +110,8 @@ def running() -> Iterator[StackConsumer]:
 
 
 @pytest.fixture
-def consumer(running: StackConsumer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StackConsumer:
-    """The stack's consumer, all records and messages deleted; commands run in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(dead_letter_queue, "RECEIVE_WAIT_S", 0)  # moto really waits for messages
+def consumer(running: StackConsumer, commands: None) -> StackConsumer:  # noqa: ARG001  (used for its effect)
+    """The stack's consumer, all records and messages deleted."""
     running.reset()
     return running
 

@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.support.cli_stack import NAME, REFUSED, Deployed, deployed
+from tests.support.cli_stack import NAME, REFUSED, Deployed
 from tests.support.dlq_command import DLQ, FIELDS, listed, rejection, run, runner
-from woohub_cli.dlq import dead_letter_queue
 from woohub_cli.main import app
-
-
-@pytest.fixture
-def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(dead_letter_queue, "RECEIVE_WAIT_S", 0)  # moto really waits for messages
-    with deployed() as stack:
-        yield stack
 
 
 def test_list_of_an_empty_queue_is_empty(stack: Deployed) -> None:

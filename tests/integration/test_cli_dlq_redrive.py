@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.support.cli_stack import REFUSED, Deployed, deployed
+from tests.support.cli_stack import REFUSED, Deployed
 from tests.support.dlq_command import DLQ, FIELDS, QUEUE, PartlyFailingClient, listed, rejection, run
 from woohub.delivery.messages import flat_attributes, from_sqs
-from woohub_cli.dlq import dead_letter_queue
 from woohub_cli.stack.stacks import Aws
-
-
-@pytest.fixture
-def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(dead_letter_queue, "RECEIVE_WAIT_S", 0)  # moto really waits for messages
-    with deployed() as stack:
-        yield stack
 
 
 def test_a_redriven_message_has_its_original_body_and_attributes(stack: Deployed) -> None:

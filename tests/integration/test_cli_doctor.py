@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +12,7 @@ from simulators.hubspot import DEFAULT_TOKEN, InProcessTransport, create_app
 from simulators.hubspot.definitions import CONTACTS
 from simulators.woocommerce import KEY, SECRET, InjectedFault
 from tests.support.cli_stack import REFUSED
-from tests.support.doctor_command import checks, context, healthy_stack, named, step
+from tests.support.doctor_command import checks, context, healthy, named, step
 from tests.support.openapi_contract import Contract, Validated
 from tests.support.operated_stack import OperatedStack
 from woohub.clock import Timer
@@ -28,10 +26,8 @@ from woohub_cli.stack.connections import FixedToken
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedStack]:
-    monkeypatch.chdir(tmp_path)
-    with healthy_stack() as running:
-        yield running
+def shop(new_stack: OperatedStack) -> OperatedStack:
+    return healthy(new_stack)
 
 
 def problems(rows: list[dict[str, str]]) -> dict[str, str]:

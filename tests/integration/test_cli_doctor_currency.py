@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from simulators.hubspot.definitions import DEALS, ORDERS
-from tests.support.doctor_command import healthy_stack, named
+from tests.support.doctor_command import healthy, named
 from tests.support.operated_stack import OperatedStack
 from tests.support.targets import INSTEAD, mapping_with, provision_orders
 from woohub.configuration import MAPPING_KEY
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedStack]:
-    monkeypatch.chdir(tmp_path)
-    with healthy_stack() as running:
-        yield running
+def shop(new_stack: OperatedStack) -> OperatedStack:
+    return healthy(new_stack)
 
 
 def without_currency_list(shop: OperatedStack, **deal: str) -> OperatedStack:

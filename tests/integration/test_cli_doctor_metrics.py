@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support.doctor_command import context, healthy_stack, step
+from tests.support.doctor_command import context, healthy, step
 from tests.support.operated_stack import OperatedStack
 from woohub_cli.check_result import Result
 from woohub_cli.checks import deliveries
@@ -23,10 +21,8 @@ from woohub_cli.stack.metrics import LoggedMetrics
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedStack]:
-    monkeypatch.chdir(tmp_path)
-    with healthy_stack() as running:
-        yield running
+def shop(new_stack: OperatedStack) -> OperatedStack:
+    return healthy(new_stack)
 
 
 class NoDeliveries:

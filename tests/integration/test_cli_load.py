@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from simulators.hubspot import InjectedFault, provision_definitions
 from simulators.hubspot.definitions import CONTACTS, DEALS
 from tests.support.cli_stack import NAME
 from tests.support.clock import Clock
-from tests.support.operated_stack import OperatedStack, operated_stack
+from tests.support.operated_stack import OperatedStack
 from tests.support.stack_consumer import StackConsumer
 from tests.support.targets import BESIDE, INSTEAD, mapping_with
 from woohub.configuration import MAPPING_KEY
@@ -31,10 +30,8 @@ STARTED_S = 1_795_473_600.9
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedStack]:
-    monkeypatch.chdir(tmp_path)
-    with operated_stack() as running:
-        yield running.ready()
+def shop(new_stack: OperatedStack) -> OperatedStack:
+    return new_stack.ready()
 
 
 @pytest.fixture

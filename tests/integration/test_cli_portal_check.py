@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,8 +19,7 @@ from woohub_cli.portal_check.portal_trial import MARK, Trial
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedStack]:
-    monkeypatch.chdir(tmp_path)
+def shop(commands: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedStack]:  # noqa: ARG001  (used for its effect)
     monkeypatch.setattr(portal_findings, "RECALCULATION_S", 0.0)
     monkeypatch.setattr(portal_findings, "BATCH", 5)  # smaller batches, same questions
     monkeypatch.setattr(portal_check, "REQUESTS_PER_10_S", 10_000)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
@@ -11,25 +10,22 @@ import pytest
 
 from simulators.woocommerce import KEY, SECRET
 from tests.support.cli_stack import NAME
-from tests.support.operated_stack import OperatedStack, operated_stack
+from tests.support.operated_stack import OperatedStack
 from woohub.store.webhooks import TOPICS
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedStack]:
+def shop(new_stack: OperatedStack) -> OperatedStack:
     """A stack after setup; its store has a webhook of another stack, too."""
-    monkeypatch.chdir(tmp_path)
-    with operated_stack() as running:
-        keys = {"WOO_COMMERCE_URL": running.shop.url, "WOO_COMMERCE_CONSUMER_KEY": KEY}
-        running.environment |= keys | {"WOO_COMMERCE_CONSUMER_SECRET": SECRET}
-        running.ready()
-        running.shop.hooks.create(
-            name=f"woohub {NAME}-staging: order.created",
-            topic="order.created",
-            delivery_url="https://staging.example/webhooks/woocommerce",
-            secret="of another stack",
-        )
-        yield running
+    keys = {"WOO_COMMERCE_URL": new_stack.shop.url, "WOO_COMMERCE_CONSUMER_KEY": KEY}
+    new_stack.environment |= keys | {"WOO_COMMERCE_CONSUMER_SECRET": SECRET}
+    new_stack.ready().shop.hooks.create(
+        name=f"woohub {NAME}-staging: order.created",
+        topic="order.created",
+        delivery_url="https://staging.example/webhooks/woocommerce",
+        secret="of another stack",
+    )
+    return new_stack
 
 
 def webhook_names(shop: OperatedStack) -> list[str]:

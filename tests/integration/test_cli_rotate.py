@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -16,7 +15,7 @@ from functions.ingest import app as ingest
 from simulators.woocommerce import KEY, SECRET, InjectedFault
 from tests.support.cli_stack import WEBHOOK_SECRET
 from tests.support.clock import Clock
-from tests.support.operated_stack import OperatedStack, deploy_ingest, operated_stack
+from tests.support.operated_stack import OperatedStack, deploy_ingest
 from woohub.clock import Timer
 from woohub.delivery.sites import site
 from woohub.http import Response
@@ -35,11 +34,8 @@ COMMAND = "rotate-webhook-secret"
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedStack]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(store_setup, "wait", lambda _seconds: None)
-    with operated_stack() as running:
-        yield running.ready()
+def shop(new_stack: OperatedStack) -> OperatedStack:
+    return new_stack.ready()
 
 
 def secrets_in_the_store(shop: OperatedStack) -> set[str]:
@@ -167,10 +163,6 @@ def test_a_secret_refresh_is_ignored_until_the_reload_time_has_passed() -> None:
     assert secret.refresh() == "new"
 
 
-def steps(shop: OperatedStack, *arguments: str, **env: str | None) -> dict[str, dict[str, str]]:
-    return {step["step"]: step for step in shop.json(COMMAND, *arguments, **env)["steps"]}
-
-
 def test_every_webhook_gets_the_new_secret_and_both_secrets_are_accepted(shop: OperatedStack) -> None:
     result = shop.run(COMMAND)
 
@@ -203,7 +195,7 @@ def test_rotation_never_prints_a_secret(shop: OperatedStack) -> None:
 def test_rotation_dry_run_changes_nothing(shop: OperatedStack, arguments: list[str], outcome: str) -> None:
     shop.stack.store("WebhookSecretArn", {"current": WEBHOOK_SECRET, "previous": "older"})
 
-    report = steps(shop, *arguments)
+    report = shop.steps(COMMAND, *arguments)
 
     assert outcome in {step["outcome"] for step in report.values()}
     assert shop.stack.secret("WebhookSecretArn") == {"current": WEBHOOK_SECRET, "previous": "older"}
@@ -252,7 +244,7 @@ def test_rotation_without_a_store_key_explains_what_to_do_by_hand(shop: Operated
 def test_a_store_without_webhooks_of_the_stack_is_a_warning(shop: OperatedStack) -> None:
     shop.shop.hooks.webhooks.clear()
 
-    step = steps(shop)["webhooks"]
+    step = shop.steps(COMMAND)["webhooks"]
 
     assert (step["outcome"], "woohub setup" in step["fix"]) == ("warning", True)
 
@@ -360,7 +352,7 @@ def test_finish_keeps_the_old_secret_while_webhooks_could_not_be_updated(
 def test_finish_with_force_and_yes_removes_the_old_secret_and_names_the_webhooks_that_will_fail(
     read_only: OperatedStack,
 ) -> None:
-    report = steps(read_only, "--finish", "--force", "--yes")
+    report = read_only.steps(COMMAND, "--finish", "--force", "--yes")
 
     assert report["deliveries"]["outcome"] == "warning"
     assert all(topic in report["deliveries"]["detail"] for topic in TOPICS)
@@ -385,7 +377,7 @@ def test_finish_keeps_the_old_secret_while_a_webhook_of_another_name_uses_it(sho
     sending.post(urllib3.PoolManager(), shop.url, sample, headers)
     copy_ingest_output_to_its_log(shop)
 
-    report = steps(shop, "--finish", "--force")
+    report = shop.steps(COMMAND, "--finish", "--force")
 
     assert report["webhook order.created (#8)"]["outcome"] == "failed"
     assert "previous" in shop.stack.secret("WebhookSecretArn")
@@ -434,6 +426,6 @@ def test_force_without_finish_ends_with_exit_code_2(shop: OperatedStack) -> None
 
 
 def test_rotation_reports_a_webhook_of_each_topic(shop: OperatedStack) -> None:
-    webhooks = [step for step in steps(shop) if step.startswith("webhook ") and "#" in step]
+    webhooks = [step for step in shop.steps(COMMAND) if step.startswith("webhook ") and "#" in step]
 
     assert [line.split()[1] for line in webhooks] == list(TOPICS)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +11,7 @@ from functions.ingest import app as ingest
 from simulators.core.transport import InProcessResponse
 from simulators.woocommerce import KEY, SECRET, InjectedFault
 from tests.support.cli_stack import NAME, WEBHOOK_SECRET
-from tests.support.operated_stack import OperatedStack, operated_stack
+from tests.support.operated_stack import OperatedStack, StaleSecret
 from woohub.delivery.sites import site
 from woohub.store.client import Store
 from woohub.store.connection import StoreCredentials
@@ -30,24 +28,8 @@ URL = "https://abc.execute-api.eu-west-1.amazonaws.com/live/webhooks/woocommerce
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedStack]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(store_setup, "wait", lambda _seconds: None)
-    with operated_stack() as running:
-        yield running
-
-
-class StaleSecret:
-    """The secret of a function that can no longer read the current one."""
-
-    def text(self) -> str:
-        return "an-old-secret"
-
-    refresh = text
-
-
-def steps(shop: OperatedStack, *arguments: str, **env: str | None) -> dict[str, dict[str, str]]:
-    return {step["step"]: step for step in shop.json("setup", *arguments, **env)["steps"]}
+def shop(new_stack: OperatedStack) -> OperatedStack:
+    return new_stack
 
 
 def webhooks(shop: OperatedStack) -> list[tuple[str, str, str, str]]:
@@ -84,7 +66,7 @@ def test_setup_stores_the_store_key_in_the_stack(shop: OperatedStack) -> None:
 def test_setup_again_changes_nothing(shop: OperatedStack) -> None:
     shop.run("setup")
 
-    second = steps(shop)
+    second = shop.steps("setup")
 
     assert {step["outcome"] for step in second.values()} == {"ok"}
     assert webhooks(shop) == expected_webhooks(shop)
@@ -109,7 +91,7 @@ def test_setup_dry_run_names_the_real_run_as_next_step(shop: OperatedStack) -> N
 
 
 def test_setup_dry_run_writes_nothing_to_store_and_stack(shop: OperatedStack) -> None:
-    planned = steps(shop, "--dry-run")
+    planned = shop.steps("setup", "--dry-run")
 
     assert planned["webhook order.created"]["outcome"] == "would create"
     assert planned["store's key in the stack"]["outcome"] == "would store"
@@ -132,7 +114,7 @@ def test_setup_repairs_a_wrong_webhook(shop: OperatedStack, changes: dict[str, s
     shop.run("setup")
     shop.shop.hooks.change(shop.shop.hooks.webhooks[1], changes)
 
-    step = steps(shop)["webhook order.created"]
+    step = shop.steps("setup")["webhook order.created"]
 
     assert (step["outcome"], step["detail"]) == ("repaired", was)
     assert webhooks(shop) == expected_webhooks(shop)
@@ -142,7 +124,7 @@ def test_setup_dry_run_announces_a_repair_without_making_it(shop: OperatedStack)
     shop.run("setup")
     shop.shop.hooks.webhooks[1].status = "disabled"
 
-    assert steps(shop, "--dry-run")["webhook order.created"]["outcome"] == "would repair"
+    assert shop.steps("setup", "--dry-run")["webhook order.created"]["outcome"] == "would repair"
     assert shop.shop.hooks.webhooks[1].status == "disabled"
 
 
@@ -150,7 +132,7 @@ def test_setup_warns_of_a_paused_webhook_and_leaves_it_paused(shop: OperatedStac
     shop.run("setup")
     shop.shop.hooks.webhooks[1].status = "paused"
 
-    step = steps(shop)["webhook order.created (#1)"]
+    step = shop.steps("setup")["webhook order.created (#1)"]
 
     assert step["outcome"] == "warning"
     assert "set it to active" in step["fix"]
@@ -161,7 +143,7 @@ def test_setup_warns_of_a_duplicate_webhook_and_gives_it_the_secret(shop: Operat
     shop.run("setup")
     shop.shop.hooks.create(name="mine", topic="order.created", delivery_url=shop.url, secret="other")
 
-    step = steps(shop)["webhook order.created (#8)"]
+    step = shop.steps("setup")["webhook order.created (#8)"]
 
     assert (step["outcome"], "remove it" in step["fix"]) == ("warning", True)
     assert shop.shop.hooks.webhooks[8].secret == WEBHOOK_SECRET
@@ -205,7 +187,7 @@ def test_setup_restores_a_secret_that_was_changed_in_the_store(shop: OperatedSta
 def test_setup_ignores_the_previous_secret_in_the_env_file(shop: OperatedStack) -> None:
     shop.stack.store("WebhookSecretArn", {"current": "new", "previous": "old"})
 
-    step = steps(shop, WOO_COMMERCE_WEBHOOK_SECRET="old")["webhook secret in the stack"]
+    step = shop.steps("setup", WOO_COMMERCE_WEBHOOK_SECRET="old")["webhook secret in the stack"]
 
     assert (step["outcome"], step["fix"]) == ("warning", "remove it from .env")
     sources = [site(shop.shop.url)]
@@ -223,7 +205,7 @@ def sources(shop: OperatedStack) -> Any:
 
 
 def test_setup_records_the_store_address_and_deliveries_of_other_sites_are_ignored(shop: OperatedStack) -> None:
-    step = steps(shop)["store's addresses in the stack"]
+    step = shop.steps("setup")["store's addresses in the stack"]
 
     assert sources(shop) == [site(shop.shop.url)]
     assert (step["outcome"], step["detail"]) == ("stored", site(shop.shop.url))
@@ -238,7 +220,7 @@ def test_setup_records_further_addresses_and_removes_those_no_longer_named(shop:
     shop.run("setup", WOO_COMMERCE_SOURCES="https://shop.de/ https://shop.example/fr,www.shop.example")
     assert sources(shop) == [site(shop.shop.url), "shop.de", "shop.example/fr", "shop.example"]
 
-    step = steps(shop, WOO_COMMERCE_SOURCES="shop.de")["store's addresses in the stack"]
+    step = shop.steps("setup", WOO_COMMERCE_SOURCES="shop.de")["store's addresses in the stack"]
 
     assert sources(shop) == [site(shop.shop.url), "shop.de"]
     assert "no longer shop.example/fr, shop.example" in step["fix"]
@@ -254,7 +236,7 @@ def test_setup_records_named_addresses_without_a_store_key(shop: OperatedStack) 
 
 
 def test_setup_dry_run_records_no_address(shop: OperatedStack) -> None:
-    step = steps(shop, "--dry-run", WOO_COMMERCE_SOURCES="shop.de")["store's addresses in the stack"]
+    step = shop.steps("setup", "--dry-run", WOO_COMMERCE_SOURCES="shop.de")["store's addresses in the stack"]
 
     assert (step["outcome"], sources(shop)) == ("would store", None)
 
@@ -295,7 +277,7 @@ def failed_step(shop: OperatedStack, **env: str | None) -> dict[str, str]:
 
 
 def only_failed_step(shop: OperatedStack, **env: str | None) -> dict[str, str]:
-    (step,) = [step for step in steps(shop, **env).values() if step["outcome"] == "failed"]
+    (step,) = [step for step in shop.steps("setup", **env).values() if step["outcome"] == "failed"]
     return step
 
 
@@ -346,7 +328,7 @@ def test_setup_creates_no_webhooks_while_the_stack_refuses_deliveries(
     """Deliveries would fail, and the store would disable the webhooks."""
     monkeypatch.setattr(ingest, "secret", StaleSecret())
 
-    report = steps(shop)
+    report = shop.steps("setup")
 
     assert report["signed test delivery"]["outcome"] == "failed"
     assert report["webhooks"]["outcome"] == "skipped"

@@ -8,7 +8,6 @@ import pty
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import boto3
 import pytest
 from typer.testing import CliRunner
 
-from tests.support.cli_stack import NAME, REFUSED, Deployed, deployed
+from tests.support.cli_stack import NAME, REFUSED, Deployed
 from woohub.consumer.breaker import State
 from woohub_cli.main import app
 from woohub_cli.stack import stacks
@@ -27,16 +26,7 @@ COMMANDS = (["setup"], ["status"], ["send"], ["dlq", "list"], ["dlq", "redrive",
 OTHER_COMMANDS = (["dlq"], ["dlq", "show"], ["reconcile"], ["backfill"], ["verify"], ["why"])
 
 
-@pytest.fixture(autouse=True)
-def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Commands run in a folder without a local stack."""
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def stack() -> Iterator[Deployed]:
-    with deployed() as stack:
-        yield stack
+pytestmark = pytest.mark.usefixtures("commands")
 
 
 def run(*arguments: str, **env: str | None) -> Any:

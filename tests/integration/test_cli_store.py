@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -17,7 +16,7 @@ from simulators.hubspot import DEFAULT_TOKEN
 from simulators.hubspot.portal import RUN_TIME_SCOPES
 from simulators.woocommerce import KEY, SECRET, SimulatedShop, create_app
 from tests.support.cli_stack import NAME
-from tests.support.operated_stack import OperatedStack, operated_stack
+from tests.support.operated_stack import OperatedStack
 from tests.support.overlays import PICKUP
 from woohub.configuration import STORES_KEY, mapping_key
 from woohub.hubspot.objects import CONTACTS
@@ -28,24 +27,21 @@ from woohub_cli.verify import other_stores
 
 
 @pytest.fixture
-def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedStack]:
+def stack(new_stack: OperatedStack) -> OperatedStack:
     """A stack with one store, and its silence alarm."""
-    monkeypatch.chdir(tmp_path)
-    with operated_stack() as running:
-        running.ready()
-        alarm: Any = {
-            "AlarmName": f"{NAME}-SilenceAlarm-1X",
-            "Namespace": "WooHub",
-            "MetricName": "DeliveryAccepted",
-            "Dimensions": [{"Name": "service", "Value": NAME}],
-            "Statistic": "Sum",
-            "Period": 3600,
-            "EvaluationPeriods": 24,
-            "ComparisonOperator": "LessThanThreshold",
-            "Threshold": 1.0,
-        }
-        boto3.client("cloudwatch").put_metric_alarm(**alarm)
-        yield running
+    alarm: Any = {
+        "AlarmName": f"{NAME}-SilenceAlarm-1X",
+        "Namespace": "WooHub",
+        "MetricName": "DeliveryAccepted",
+        "Dimensions": [{"Name": "service", "Value": NAME}],
+        "Statistic": "Sum",
+        "Period": 3600,
+        "EvaluationPeriods": 24,
+        "ComparisonOperator": "LessThanThreshold",
+        "Threshold": 1.0,
+    }
+    boto3.client("cloudwatch").put_metric_alarm(**alarm)
+    return new_stack.ready()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from simulators.core.server import AppServer, in_thread
 from simulators.hubspot import DEFAULT_TOKEN
 from simulators.woocommerce import KEY, SECRET, SimulatedShop, create_app
 from tests.support.cli_stack import WEBHOOK_SECRET
-from tests.support.operated_stack import OperatedStack, operated_stack
+from tests.support.operated_stack import OperatedStack
 from tests.support.targets import BESIDE, INSTEAD, mapping_with, provision_orders
 from woohub.clock import Timer
 from woohub.configuration import MAPPING_KEY
@@ -28,7 +27,6 @@ from woohub.store.connection import StoreCredentials
 from woohub.store.payloads import ORDER_SWEPT, OrderEvent, parse
 from woohub_cli.commands import setup
 from woohub_cli.orders.store_deliveries import as_deliveries
-from woohub_cli.set_up import store_setup
 from woohub_cli.set_up.store_change import Change, Overlap, StoreRelation, shop_of
 from woohub_cli.stack.connections import FixedToken
 
@@ -37,16 +35,12 @@ YEAR = 365 * 86400  # seconds
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedStack]:
+def shop(new_stack: OperatedStack) -> OperatedStack:
     """A stack after setup, with twelve orders that HubSpot has."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(store_setup, "wait", lambda _seconds: None)
-    with operated_stack() as running:
-        running.ready()
-        for _ in range(12):
-            running.shop.place()
-        copy_orders(running)
-        yield running
+    for _ in range(12):
+        new_stack.shop.place()
+    copy_orders(new_stack.ready())
+    return new_stack
 
 
 def copy_orders(shop: OperatedStack, kind: str = "deals", mapping: FieldMapping = DEFAULT_MAPPING) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,9 +22,7 @@ def running() -> Iterator[OperatedStack]:
 
 
 @pytest.fixture
-def shop(running: OperatedStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedStack]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(store_setup, "wait", lambda _seconds: None)
+def shop(running: OperatedStack, commands: None) -> Iterator[OperatedStack]:  # noqa: ARG001  (used for its effect)
     yield running
     running.shop.hosting = Hosting()
 

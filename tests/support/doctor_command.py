@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from tests.support.operated_stack import OperatedStack, operated_stack
+from tests.support.operated_stack import OperatedStack
 from woohub_cli.check_result import Step
 from woohub_cli.checks.health_context import HealthContext
 from woohub_cli.commands import doctor
 
 
-@contextmanager
-def healthy_stack() -> Iterator[OperatedStack]:
-    """A stack in which no check of doctor fails or warns."""
-    with operated_stack() as running:
-        running.ready()
-        running.metric("GovernorAlive", minutes_ago=2)
-        running.metric("DeliveryAccepted", minutes_ago=3 * 60)
-        yield running
+def healthy(shop: OperatedStack) -> OperatedStack:
+    """The stack, in a state in which no check of doctor fails or warns."""
+    shop.ready()
+    shop.metric("GovernorAlive", minutes_ago=2)
+    shop.metric("DeliveryAccepted", minutes_ago=3 * 60)
+    return shop
 
 
 def checks(shop: OperatedStack, **env: str | None) -> list[dict[str, str]]:

@@ -68,6 +68,10 @@ class OperatedStack:
         assert result.stdout, result.output
         return json.loads(result.stdout)
 
+    def steps(self, command: str, *arguments: str, **env: str | None) -> dict[str, dict[str, str]]:
+        """The steps that the command reports, by name."""
+        return {step["step"]: step for step in self.json(command, *arguments, **env)["steps"]}
+
     @property
     def url(self) -> str:
         """The webhook URL of the stack."""
@@ -121,6 +125,15 @@ class OperatedStack:
             messages.from_sqs(message["Body"], messages.flat_attributes(message["MessageAttributes"]))
             for message in received
         ]
+
+
+class StaleSecret:
+    """The secret of a function that can no longer read the current one."""
+
+    def text(self) -> str:
+        return "an-old-secret"
+
+    refresh = text
 
 
 def now_text() -> str:
