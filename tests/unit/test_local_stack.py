@@ -13,6 +13,7 @@ import pytest
 
 from local_stack import environment, samples
 from local_stack.demo import Result, problems
+from local_stack.deployment import webhook_secret
 from local_stack.processes import child, free_port, run
 from local_stack.running import alone
 from local_stack.settings import InvalidSetting, Settings
@@ -77,6 +78,28 @@ def test_an_invalid_hubspot_setting_raises_an_error_that_names_the_setting(
 ) -> None:
     with pytest.raises(InvalidSetting, match=name):
         settings({name: value}, tmp_path / ".env")
+
+
+@pytest.mark.parametrize(
+    ("environ", "recorded"),
+    [
+        ({"WOO_COMMERCE_URL": "https://www.Shop.example/"}, {"sources": ["shop.example"]}),
+        (
+            {
+                "WOO_COMMERCE_URL": "https://shop.example",
+                "WOO_COMMERCE_SOURCES": "https://shop.example/de, http://b.example",
+            },
+            {"sources": ["shop.example", "shop.example/de", "b.example"]},
+        ),
+        ({"WOO_COMMERCE_SOURCES": "https://shop.example"}, {"sources": ["shop.example"]}),
+        ({"WOO_COMMERCE_URL": "http://127.0.0.1:8080"}, {}),
+        ({}, {}),
+    ],
+)
+def test_the_stores_addresses_are_recorded_unless_they_are_not_known(
+    tmp_path: Path, environ: dict[str, str], recorded: dict[str, list[str]]
+) -> None:
+    assert webhook_secret(settings(environ, tmp_path / ".env")) == {"current": "lab-secret"} | recorded
 
 
 def test_functions_reach_an_emulator_that_listens_on_another_address(tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ import json
 import platform
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+from woohub.delivery.sites import sites
 from woohub_cli.set_up.store_webhooks import is_private
 
 from . import environment
@@ -53,8 +55,19 @@ def deploy(settings: Settings, aws: str, hubspot_url: str) -> Stack:
     return stack
 
 
+def webhook_secret(settings: Settings) -> dict[str, Any]:
+    """Return what the ingest function reads: the secret, and the store's addresses where these are known."""
+    own = sites((settings.store_url, *settings.store_sources))
+    known = settings.store_sources or _is_public(settings.store_url)
+    return {"current": settings.webhook_secret} | ({"sources": own} if known else {})
+
+
 def _is_public(store_url: str) -> bool:
-    """Whether this is a real shop. It must not get webhooks to 127.0.0.1, which would be its own machine."""
+    """Whether this is a real shop.
+
+    It must not get webhooks to 127.0.0.1, which would be its own machine. Its deliveries name this address, while a
+    test store on this machine may be called by another name than it has.
+    """
     return bool(store_url) and not is_private(urlsplit(store_url).hostname or "")
 
 
@@ -88,7 +101,7 @@ def _fill_secrets(stack: Stack, settings: Settings) -> None:
     secrets = stack.client("secretsmanager")
     key = {"consumer_key": settings.store_key, "consumer_secret": settings.store_secret}
     for arn, value in (
-        (stack.webhook_secret_arn, {"current": settings.webhook_secret}),
+        (stack.webhook_secret_arn, webhook_secret(settings)),
         (stack.hubspot_secret_arn, {"token": settings.hubspot_token}),
         (stack.store_secret_arn, {"url": settings.store_url} | key),
     ):

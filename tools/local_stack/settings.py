@@ -10,6 +10,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from simulators.hubspot.portal import DEFAULT_TOKEN
+from woohub_cli.set_up.store_setup import named_sources
 
 ROOT = Path(__file__).parents[2]
 STATE = ROOT / ".local"
@@ -24,8 +25,8 @@ class InvalidSetting(Exception):
 class Settings:
     """Settings of the local stack.
 
-    Port 0 means any free port. An empty `hubspot_url` means the simulator; empty `store_*` mean that there is no store
-    to read.
+    Port 0 means any free port. An empty `hubspot_url` means the simulator; an empty `store_url` means that there is no
+    store to read. `store_sources` are further addresses of the store.
     """
 
     state: Path = STATE
@@ -39,6 +40,7 @@ class Settings:
     store_url: str = ""
     store_key: str = ""
     store_secret: str = ""
+    store_sources: tuple[str, ...] = ()
     enforce_iam: bool = False  # functions have only the permissions of the template; callers need the stack's keys
 
     @classmethod
@@ -63,6 +65,7 @@ class Settings:
             store_url=given.get("WOO_COMMERCE_URL", cls.store_url),
             store_key=given.get("WOO_COMMERCE_CONSUMER_KEY", cls.store_key),
             store_secret=given.get("WOO_COMMERCE_CONSUMER_SECRET", cls.store_secret),
+            store_sources=tuple(named_sources(given)),
         )
 
 

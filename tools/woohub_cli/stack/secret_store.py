@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from woohub.aws_errors import aws_code
-from woohub.delivery.sites import site
+from woohub.delivery.sites import sites
 from woohub.settings import NO_SECRET, erasure_key, hubspot_token, secret_string, webhook_secrets, webhook_sources
 from woohub.store.connection import StoreCredentials
 from woohub_cli.check_result import Result, Step
@@ -104,7 +104,7 @@ class StackSecrets:
         what, current, stored = f"{ADDRESSES} in the stack", self.webhook(), self.sources()
         if not current:
             return Step(what, Result.SKIPPED, "the stack has no webhook secret yet")
-        wanted = [name for name in dict.fromkeys(map(site, urls)) if name]
+        wanted = sites(urls)
         if wanted == stored:
             return Step(what, Result.OK, ", ".join(wanted))
         step = self._store(WEBHOOK, {**current, "sources": wanted}, what, ", ".join(wanted), dry_run=dry_run)

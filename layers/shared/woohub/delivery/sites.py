@@ -15,8 +15,13 @@ _DEFAULT_PORTS = (None, 80, 443)
 
 def is_another(source: str, sources: Iterable[str]) -> bool:
     """Whether a source (a URL) is none of the store's `sources`; False if there are none, or `source` is empty."""
-    own = {site(url) for url in sources} - {""}
+    own = set(sites(sources))
     return bool(own) and {site(source), site(_undo_proxies(source))}.isdisjoint(own | {""})
+
+
+def sites(urls: Iterable[str]) -> list[str]:
+    """Return the sites of these URLs, each once."""
+    return [name for name in dict.fromkeys(map(site, urls)) if name]
 
 
 @lru_cache(maxsize=64)  # all deliveries name the same few URLs
