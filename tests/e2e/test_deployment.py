@@ -33,7 +33,7 @@ class SecondStack:
 
     def sam(self, command: str, *arguments: str) -> None:
         folder = Path(self.stack.log).parent
-        variables = environment.for_sam(folder) | {"AWS_ENDPOINT_URL": self.stack.aws_endpoint_url}
+        variables = environment.for_deployment(folder, self.stack.aws_endpoint_url)
         line = [str(SAM), command, f"--stack-name={NAME}", *arguments]
         run(line, environment=variables, folder=ROOT, log=folder / f"{command}.log")
 

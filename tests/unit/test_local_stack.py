@@ -116,7 +116,7 @@ def test_the_environment_of_processes_has_no_credentials_of_the_developer(
     monkeypatch.setenv("HUBSPOT_API_KEY", "of-the-developer")
 
     emulator = environment.for_emulator(tmp_path, "127.0.0.1", 4566, enforce_iam=True)
-    sam = environment.for_sam(tmp_path)
+    sam = environment.for_deployment(tmp_path, "http://127.0.0.1:4566")
 
     assert "of-the-developer" not in {*emulator.values(), *sam.values()}
 
@@ -124,13 +124,17 @@ def test_the_environment_of_processes_has_no_credentials_of_the_developer(
 def test_the_temporary_folder_of_processes_is_deleted_with_the_stack(tmp_path: Path) -> None:
     folders = {
         environment.for_emulator(tmp_path, "127.0.0.1", 4566, enforce_iam=True)["TMPDIR"],
-        environment.for_sam(tmp_path)["TMPDIR"],
+        environment.for_deployment(tmp_path, "http://127.0.0.1:4566")["TMPDIR"],
     }
     with alone(tmp_path):
         (folder,) = map(Path, folders)
         (folder / "left").mkdir()
 
     assert not folder.exists()
+
+
+def test_a_build_has_the_usual_temporary_folder_whose_path_is_short(tmp_path: Path) -> None:
+    assert "TMPDIR" not in environment.for_sam(tmp_path)
 
 
 def test_free_port_rejects_a_port_in_use_and_names_the_setting() -> None:

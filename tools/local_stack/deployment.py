@@ -38,7 +38,7 @@ def deploy(settings: Settings, aws: str, hubspot_url: str) -> Stack:
     """Deploy to the emulated AWS at the URL `aws`, and store the secrets."""
     _sam(
         settings.state / "deploy.log",
-        environment.for_sam(settings.state) | {"AWS_ENDPOINT_URL": aws},
+        environment.for_deployment(settings.state, aws),
         "deploy",
         f"--config-file={ROOT / 'samconfig.toml'}",
         f"--template-file={settings.state / 'build' / 'template.yaml'}",

@@ -48,9 +48,17 @@ def for_sam(state: Path) -> dict[str, str]:
             "SAM_CLI_TELEMETRY": "0",
             "SAM_CLI_POLL_DELAY": "0.5",  # seconds; its default of 5 is slow
             "__SAM_CLI_APP_DIR": str(state / "sam"),  # otherwise sam writes to the user's home
-            "TMPDIR": str(state / "tmp"),  # a deployment leaves an empty folder for each artifact
         }
     )
+
+
+def for_deployment(state: Path, aws: str) -> dict[str, str]:
+    """Return the variables with which `sam` deploys to the emulated AWS at the URL `aws`.
+
+    A deployment leaves an empty temporary folder for each artifact. A build leaves none, and must not have a long path
+    to its temporary folder: Python 3.12 and newer compile with sockets there, whose paths have 107 characters at most.
+    """
+    return for_sam(state) | {"AWS_ENDPOINT_URL": aws, "TMPDIR": str(state / "tmp")}
 
 
 @cache
