@@ -257,25 +257,28 @@ def test_setup_creates_a_property_with_another_label_if_its_label_is_taken(setup
     assert setup.portal.schema.properties[DEALS.id]["associated_products"].label == "WooCommerce products (woohub)"
 
 
-def test_setup_fails_and_names_the_fix_when_all_unique_properties_are_used(setup: Provisioning) -> None:
-    setup.portal.change_settings({"max_unique_properties": 0})
+@pytest.mark.parametrize(
+    ("limit", "what", "fixes"),
+    [
+        ({"max_unique_properties": 0}, "property woocommerce_order_id", ["delete one"]),
+        (
+            {"max_deal_pipelines": 1},
+            "pipeline ecommerce_sales",
+            ["upgrade", "in your mapping.toml, run `woohub mapping push`"],
+        ),
+    ],
+    ids=["unique properties", "pipelines"],
+)
+def test_setup_fails_and_names_the_fixes_when_a_limit_of_the_plan_is_used_up(
+    setup: Provisioning, limit: dict[str, Any], what: str, fixes: list[str]
+) -> None:
+    setup.portal.change_settings(limit)
 
     steps = setup.provision()
 
-    step = steps["deal property woocommerce_order_id"]
+    step = steps[f"deal {what}"]
     assert (step.outcome, outcomes(steps)["failed"]) == (Result.FAILED, 1)
-    assert "delete one" in step.fix
-
-
-def test_setup_fails_and_names_two_fixes_when_the_plan_has_one_pipeline(setup: Provisioning) -> None:
-    setup.portal.change_settings({"max_deal_pipelines": 1})
-
-    steps = setup.provision()
-
-    step = steps["deal pipeline ecommerce_sales"]
-    assert (step.outcome, outcomes(steps)["failed"]) == (Result.FAILED, 1)
-    assert "upgrade" in step.fix
-    assert "in your mapping.toml, run `woohub mapping push`" in step.fix
+    assert all(fix in step.fix for fix in fixes)
 
 
 def test_setup_names_the_mapping_section_of_the_order_pipeline_in_its_fix(setup: Provisioning) -> None:
@@ -314,22 +317,23 @@ def test_setup_warns_of_a_won_stage_with_another_probability(setup: Provisioning
     assert (step.outcome, "0.5" in step.detail) == (Result.WARNING, True)
 
 
-def test_setup_names_the_existing_stage_with_the_same_label(setup: Provisioning) -> None:
-    create_pipeline_by_hand(setup, "ecommerce_sales", "Sales online", ("hold", "On hold", "0.4"))
+@pytest.mark.parametrize(
+    ("existing", "what", "named"),
+    [
+        (("ecommerce_sales", "Sales online", ("hold", "On hold", "0.4")), "stage on_hold", '"hold"'),
+        (("75000001", DEFAULT_MAPPING.pipeline.label, ("a", "A", "0.5")), "pipeline ecommerce_sales", "75000001"),
+    ],
+    ids=["stage", "pipeline"],
+)
+def test_setup_names_the_existing_stage_or_pipeline_with_the_same_label(
+    setup: Provisioning, existing: Any, what: str, named: str
+) -> None:
+    create_pipeline_by_hand(setup, *existing)
 
-    step = setup.provision()["deal stage on_hold"]
+    step = setup.provision()[f"deal {what}"]
 
     assert step.outcome is Result.FAILED
-    assert '"hold"' in step.fix
-
-
-def test_setup_names_the_existing_pipeline_with_the_same_label(setup: Provisioning) -> None:
-    create_pipeline_by_hand(setup, "75000001", DEFAULT_MAPPING.pipeline.label, ("a", "A", "0.5"))
-
-    step = setup.provision()["deal pipeline ecommerce_sales"]
-
-    assert step.outcome is Result.FAILED
-    assert "75000001" in step.fix
+    assert named in step.fix
 
 
 def test_setup_uses_an_existing_pipeline_that_the_mapping_names(setup: Provisioning, tmp_path: Path) -> None:

@@ -280,9 +280,7 @@ def test_store_relation_depends_on_address_and_orders(
 
 
 def secret_step(shop: OperatedStack, *arguments: str, secret: str) -> dict[str, str]:
-    steps: list[dict[str, str]] = shop.json("setup", *arguments, WOO_COMMERCE_WEBHOOK_SECRET=secret)["steps"]
-    (step,) = [step for step in steps if step["step"] == "webhook secret in the stack"]
-    return step
+    return shop.steps("setup", *arguments, WOO_COMMERCE_WEBHOOK_SECRET=secret)["webhook secret in the stack"]
 
 
 @pytest.fixture
@@ -293,22 +291,18 @@ def rotated(shop: OperatedStack) -> OperatedStack:
     return shop
 
 
-def test_setup_ignores_the_secret_from_before_a_finished_rotation(rotated: OperatedStack) -> None:
+@pytest.mark.parametrize(
+    ("secret", "outcome", "fix"),
+    [(WEBHOOK_SECRET, "warning", "remove it from .env"), ("of-two-rotations-ago", "failed", "--yes")],
+)
+def test_setup_stores_neither_an_older_nor_another_secret_after_a_finished_rotation(
+    rotated: OperatedStack, secret: str, outcome: str, fix: str
+) -> None:
     current = rotated.webhook_secret
 
-    step = secret_step(rotated, secret=WEBHOOK_SECRET)
+    step = secret_step(rotated, secret=secret)
 
-    assert (step["outcome"], step["fix"]) == ("warning", "remove it from .env")
-    sources = [site(rotated.shop.url)]
-    assert rotated.stack.secret("WebhookSecretArn") == {"current": current, "sources": sources}
-
-
-def test_setup_requires_yes_for_another_secret_after_a_rotation(rotated: OperatedStack) -> None:
-    current = rotated.webhook_secret
-
-    step = secret_step(rotated, secret="of-two-rotations-ago")
-
-    assert (step["outcome"], "--yes" in step["fix"]) == ("failed", True)
+    assert (step["outcome"], fix in step["fix"]) == (outcome, True)
     sources = [site(rotated.shop.url)]
     assert rotated.stack.secret("WebhookSecretArn") == {"current": current, "sources": sources}
 

@@ -26,6 +26,13 @@ def engine_with_metrics(mapping: FieldMapping | None = None, **types: str) -> En
     return engine
 
 
+def engine_with_two_orders() -> EngineFixture:
+    """Jane has placed both."""
+    engine = engine_with_metrics()
+    engine.deliver(message("order.created", order(1)), message("order.created", order(2)))
+    return engine
+
+
 def metrics(engine: EngineFixture, email: str = JANE) -> dict[str, str]:
     """A contact's non-empty metrics, without the prefix of their names."""
     names = [name.removeprefix("woocommerce_") for name in mapping_with_metrics().metrics.names]  # type: ignore[union-attr]
@@ -92,16 +99,14 @@ def test_a_redelivery_writes_no_metrics() -> None:
 
 
 def test_an_order_moved_to_another_contact_updates_the_metrics_of_both() -> None:
-    engine = engine_with_metrics()
-    engine.deliver(message("order.created", order(1)), message("order.created", order(2)))
+    engine = engine_with_two_orders()
     engine.deliver(message("order.updated", order(2, billing={"email": BO}, **LATER), 60))
 
     assert (metrics(engine)["orders"], metrics(engine, BO)["orders"]) == ("1", "1")
 
 
 def test_metrics_of_a_move_while_disabled_are_repaired_once_enabled() -> None:
-    engine = engine_with_metrics()
-    engine.deliver(message("order.created", order(1)), message("order.created", order(2)))
+    engine = engine_with_two_orders()
     moved = order(2, billing={"email": BO}, **LATER)
     engine.kinds = record_kinds(FIELDS)
     engine.deliver(message("order.updated", moved, 60))
@@ -114,8 +119,7 @@ def test_metrics_of_a_move_while_disabled_are_repaired_once_enabled() -> None:
 
 
 def test_a_redelivery_repairs_metrics_after_a_failed_metrics_read() -> None:
-    engine = engine_with_metrics()
-    engine.deliver(message("order.created", order(1)), message("order.created", order(2)))
+    engine = engine_with_two_orders()
     engine.portal.faults.add(InjectedFault(status=503, path="/contacts/deals/batch/read"))
     moved = message("order.updated", order(2, billing={"email": BO}, **LATER), 60)
     assert engine.verdicts(moved) == ["retry"]
@@ -127,16 +131,14 @@ def test_a_redelivery_repairs_metrics_after_a_failed_metrics_read() -> None:
 
 
 def test_a_trashed_order_is_no_longer_counted() -> None:
-    engine = engine_with_metrics()
-    engine.deliver(message("order.created", order(1)), message("order.created", order(2)))
+    engine = engine_with_two_orders()
     engine.deliver(message("order.deleted", {"id": 2}, 60))
 
     assert (metrics(engine)["orders"], metrics(engine)["total_paid"]) == ("1", "150.00")
 
 
 def test_refunds_are_subtracted_from_the_paid_total() -> None:
-    engine = engine_with_metrics()
-    engine.deliver(message("order.created", order(1)), message("order.created", order(2)))
+    engine = engine_with_two_orders()
     refunds = {"refunds": [{"id": 9, "total": "-49.50"}]}
     engine.deliver(message("order.updated", order(2, **LATER) | refunds, 60))
 
@@ -212,8 +214,7 @@ def test_all_deals_are_counted_when_associations_are_paged() -> None:
 
 def test_a_customer_delivery_alone_updates_the_metrics() -> None:
     """Changes that people made to deals in HubSpot do not wait for the next order."""
-    engine = engine_with_metrics()
-    engine.deliver(message("order.created", order(1)), message("order.created", order(2)))
+    engine = engine_with_two_orders()
     engine.portal.objects.archive(definitions.DEALS, engine.portal.state()["deals"][0]["id"])
     engine.deliver(message("customer.updated", customer()))
 

@@ -42,24 +42,14 @@ def test_a_429_without_policy_is_retried_after_30_s() -> None:
     assert engine.clock.now - started == 30
 
 
-def test_a_call_fails_at_the_fourth_429() -> None:
-    engine = engine_with_fault(status=429, policy="SECONDLY")
+@pytest.mark.parametrize(("limit", "policy", "calls"), [("SECONDLY", "rate", 4), ("DAILY", "daily", 1)])
+def test_a_call_fails_at_the_fourth_429_or_at_the_first_of_the_daily_limit(limit: str, policy: str, calls: int) -> None:
+    engine = engine_with_fault(status=429, policy=limit)
 
     with pytest.raises(RateLimited) as caught:
         create(engine.hubspot)
 
-    assert caught.value.policy == "rate"
-    assert len(engine.calls) == 4
-
-
-def test_a_daily_limit_is_not_retried() -> None:
-    engine = engine_with_fault(status=429, policy="DAILY")
-
-    with pytest.raises(RateLimited) as caught:
-        create(engine.hubspot)
-
-    assert caught.value.policy == "daily"
-    assert len(engine.calls) == 1
+    assert (caught.value.policy, len(engine.calls)) == (policy, calls)
 
 
 def test_a_daily_limit_without_policy_is_recognized_by_its_message() -> None:

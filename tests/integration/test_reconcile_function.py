@@ -103,21 +103,17 @@ def test_a_run_without_a_store_does_nothing_and_is_counted(capsys: pytest.Captur
         {"SecretString": "[]"},
         {"SecretString": '{"url": "https://shop.test", "consumer_key": "ck"}'},
         {"SecretBinary": b"binary"},
+        None,  # deleted
     ],
 )
-def test_a_damaged_store_secret_counts_as_a_failed_run(
-    capsys: pytest.CaptureFixture[str], stored: dict[str, Any]
+def test_a_damaged_or_deleted_store_secret_counts_as_a_failed_run(
+    capsys: pytest.CaptureFixture[str], stored: dict[str, Any] | None
 ) -> None:
-    boto3.client("secretsmanager").put_secret_value(SecretId="woohub/store", **stored)
-
-    app.lambda_handler({}, Context())
-
-    assert metrics(capsys) == {"SweepFailed": [1.0]}
-
-
-@pytest.mark.usefixtures("stack")
-def test_a_deleted_store_secret_counts_as_a_failed_run(capsys: pytest.CaptureFixture[str]) -> None:
-    boto3.client("secretsmanager").delete_secret(SecretId="woohub/store")
+    secrets = boto3.client("secretsmanager")
+    if stored:
+        secrets.put_secret_value(SecretId="woohub/store", **stored)
+    else:
+        secrets.delete_secret(SecretId="woohub/store")
 
     app.lambda_handler({}, Context())
 

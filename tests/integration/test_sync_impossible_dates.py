@@ -48,7 +48,10 @@ def test_a_later_change_is_written_over_a_state_with_an_impossible_date(date: ob
     assert (deal["dealstage"], deal["amount"]) == ("refunded", "99.00")
 
 
-@pytest.mark.parametrize("date", IMPOSSIBLE_DATES)
+BEFORE_CREATION = ["1999-01-01T00:00:00", "2016-05-01T00:00:00", "2026-11-23T19:50:00", "2026-11-23T22:36:00"]
+
+
+@pytest.mark.parametrize("date", [*IMPOSSIBLE_DATES, *BEFORE_CREATION])
 def test_a_change_with_an_impossible_date_is_written(date: object) -> None:
     engine = EngineFixture()
     engine.verdicts(message("order.created", order()))
@@ -120,14 +123,13 @@ def test_an_order_without_creation_date_makes_a_deal_without_close_date(date: ob
     assert "closedate" not in engine.deal()
 
 
-@pytest.mark.parametrize("dates", [("2031-01-05T15:00:00", 0, 60), ("0000-00-00T00:00:00", 0, 60)])
-def test_the_later_receipt_in_a_batch_wins_over_an_impossible_date(dates: tuple[str, float, float]) -> None:
+@pytest.mark.parametrize("date", ["2031-01-05T15:00:00", "0000-00-00T00:00:00"])
+def test_the_later_receipt_in_a_batch_wins_over_an_impossible_date(date: str) -> None:
     engine = EngineFixture()
-    date, first, second = dates
 
     engine.verdicts(
-        message("order.updated", order(status="refunded", date_modified_gmt="2026-11-23T22:30:00"), second),
-        message("order.updated", order(status="completed", date_modified_gmt=date), first),
+        message("order.updated", order(status="refunded", date_modified_gmt="2026-11-23T22:30:00"), 60),
+        message("order.updated", order(status="completed", date_modified_gmt=date)),
     )
 
     assert engine.deal()["dealstage"] == "refunded"
@@ -189,18 +191,6 @@ def test_a_later_change_of_an_older_order_keeps_the_address_of_an_undated_accoun
     engine.verdicts(message("order.updated", changed, 1800))
 
     assert engine.contact()["city"] == "New Town"
-
-
-@pytest.mark.parametrize(
-    "changed", ["1999-01-01T00:00:00", "2016-05-01T00:00:00", "2026-11-23T19:50:00", "2026-11-23T22:36:00"]
-)
-def test_an_order_with_a_modification_date_before_its_creation_is_written(changed: str) -> None:
-    engine = EngineFixture()
-    engine.verdicts(message("order.created", order()))
-
-    engine.verdicts(message("order.updated", order(status="completed", date_modified_gmt=changed), 600))
-
-    assert engine.deal()["dealstage"] == "completed"
 
 
 def test_an_account_with_a_modification_date_before_its_creation_is_written() -> None:

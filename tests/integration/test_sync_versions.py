@@ -116,7 +116,8 @@ def test_trashing_an_order_without_a_deal_makes_no_deal() -> None:
     assert engine.deals == []
 
 
-def test_a_restored_order_leaves_the_lost_stage_although_its_date_is_before_the_trashing() -> None:
+def test_a_restored_order_leaves_the_lost_stage_until_it_is_trashed_again() -> None:
+    """The date of the restored order is before the trashing."""
     engine = EngineFixture()
     engine.verdicts(message("order.created", order()))
     engine.verdicts(message("order.deleted", {"id": 1234}, 90))
@@ -127,6 +128,8 @@ def test_a_restored_order_leaves_the_lost_stage_although_its_date_is_before_the_
         "newly_created_order",
         "processing",
     )
+    engine.verdicts(message("order.deleted", {"id": 1234}, 92))
+    assert engine.deal()["woocommerce_order_status"] == "trash"
 
 
 @pytest.mark.parametrize("topic", ["order.restored", "order.swept"])
@@ -154,17 +157,6 @@ def test_an_order_deleted_received_before_the_restore_keeps_the_status() -> None
     engine.verdicts(message("order.deleted", {"id": 1234}, 180))
 
     assert engine.deal()["woocommerce_order_status"] == "processing"
-
-
-def test_a_restored_order_can_be_trashed_again() -> None:
-    engine = EngineFixture()
-    engine.verdicts(message("order.created", order()))
-    engine.verdicts(message("order.deleted", {"id": 1234}, 90))
-    engine.verdicts(message("order.restored", order(**LATER), 91))
-
-    engine.verdicts(message("order.deleted", {"id": 1234}, 92))
-
-    assert engine.deal()["woocommerce_order_status"] == "trash"
 
 
 def test_an_update_is_written_over_a_damaged_version() -> None:

@@ -29,6 +29,10 @@ def a_write(key: str, record_id: str = "") -> Write:
     return Write((key,), Change({"email": key}), record_id)
 
 
+def keys(count: int) -> list[str]:
+    return [f"key {number:03}" for number in range(count)]
+
+
 class RecordTable:
     """Records in a dict; calls that include certain keys break or are rejected: a Counter says how often."""
 
@@ -118,31 +122,28 @@ def test_a_write_whose_answer_was_lost_is_retried_after_a_pause() -> None:
     assert clock.now > 0
 
 
-def test_a_record_that_breaks_every_write_is_isolated_and_the_others_are_written() -> None:
-    table, keys = RecordTable(broken_writes=Counter({"bad": 100})), [f"k{number}" for number in range(40)]
+@pytest.mark.parametrize(
+    ("table", "call", "error"),
+    [
+        (RecordTable(broken_reads=["bad"]), "read", HubSpotUnavailable),
+        (RecordTable(broken_writes=Counter({"bad": 100})), "write", UnknownOutcome),
+    ],
+    ids=["read", "write"],
+)
+def test_a_record_that_breaks_every_call_is_isolated_and_the_others_are_written(
+    table: RecordTable, call: str, error: type[TransientError]
+) -> None:
+    results = write_all(table, [*keys(20), "bad", *keys(40)[20:]], Clock(0.0).timer())
 
-    results = write_all(table, [*keys, "bad"], Clock(0.0).timer())
-
-    assert set(table.rows) == set(keys)
-    assert isinstance(results["bad"].error, UnknownOutcome)
-    assert results["bad"].broken_call == "write"
-
-
-def test_a_record_that_breaks_every_read_is_isolated_and_the_others_are_written() -> None:
-    table, keys = RecordTable(broken_reads=["bad"]), [f"k{number}" for number in range(40)]
-
-    results = write_all(table, [*keys[:20], "bad", *keys[20:]], Clock(0.0).timer())
-
-    assert set(table.rows) == set(keys)
-    assert isinstance(results["bad"].error, HubSpotUnavailable)
-    assert results["bad"].broken_call == "read"
+    assert set(table.rows) == set(keys(40))
+    assert isinstance(results["bad"].error, error)
+    assert results["bad"].broken_call == call
 
 
 def test_an_outage_takes_at_most_ten_reads_for_a_hundred_records() -> None:
-    keys = [f"k{number}" for number in range(100)]
-    table = RecordTable(broken_reads=keys)
+    table = RecordTable(broken_reads=keys(100))
 
-    write_all(table, keys, Clock(0.0).timer())
+    write_all(table, keys(100), Clock(0.0).timer())
 
     assert len(table.reads) <= 10
 
@@ -158,12 +159,12 @@ def test_a_read_that_breaks_once_is_repeated_with_the_same_keys() -> None:
     assert table.reads == [["a", "b", "c"], ["a", "b", "c"]]
 
 
-def test_only_records_that_were_alone_in_a_broken_call_have_a_broken_call() -> None:
-    keys = [f"k{number}" for number in range(100)]
-    table = RecordTable(broken_writes=Counter(dict.fromkeys(keys, 1000)))
+def test_an_outage_takes_at_most_ten_writes_and_a_record_alone_in_one_has_a_broken_call() -> None:
+    table = RecordTable(broken_writes=Counter(dict.fromkeys(keys(100), 1000)))
 
-    results = write_all(table, keys, Clock(0.0).timer())
+    results = write_all(table, keys(100), Clock(0.0).timer())
 
+    assert len(table.sent) <= 10
     assert sorted(len(call) for call in table.sent)[-1] == 100
     alone = {call[0] for call in table.sent if len(call) == 1}
     assert {key for key, result in results.items() if result.broken_call} == alone
@@ -199,15 +200,6 @@ def test_a_record_is_retried_for_over_ten_seconds_while_others_are_written() -> 
     write_all(table, ["a", "bad"], clock.timer())
 
     assert clock.now > 10
-
-
-def test_an_outage_takes_at_most_ten_writes_for_a_hundred_records() -> None:
-    keys = [f"k{number}" for number in range(100)]
-    table = RecordTable(broken_writes=Counter(dict.fromkeys(keys, 1000)))
-
-    write_all(table, keys, Clock(0.0).timer())
-
-    assert len(table.sent) <= 10
 
 
 def test_a_rejection_is_unconfirmed_if_the_time_runs_out_before_its_retries() -> None:
@@ -274,10 +266,6 @@ def test_every_exclusive_write_is_alone_in_its_call() -> None:
     write_all(table, ["a", "b", "c"], Clock(0.0).timer())
 
     assert sorted(table.sent) == [["a"], ["b"], ["c"]]
-
-
-def keys(count: int) -> list[str]:
-    return [f"key {number:03}" for number in range(count)]
 
 
 def test_writes_return_to_full_calls_as_soon_as_a_small_one_is_answered() -> None:

@@ -111,10 +111,6 @@ def test_details_include_the_payload() -> None:
     assert received(7).details()["payload"] == {"id": 7, "status": "processing"}
 
 
-def test_facts_exclude_the_payload() -> None:
-    assert "payload" not in received(7).facts()
-
-
 @pytest.mark.parametrize(
     "letter_filter",
     [

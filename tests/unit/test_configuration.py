@@ -37,27 +37,11 @@ SECOND_STORE = '{"stores": {"second": {}}}'
 DEFAULT, CUSTOM = load_mapping().pipeline.default_stage, "on_hold"
 
 
-def test_the_defaults_are_in_force_with_an_empty_bucket(bucket: Bucket, clock: Clock) -> None:
-    mapping, default = bucket.configuration(clock).current().mapping, load_mapping()
-
-    assert (mapping.pipeline, mapping.deal_rules, mapping.definitions) == (
-        default.pipeline,
-        default.deal_rules,
-        default.definitions,
-    )
-
-
 def test_without_a_bucket_the_defaults_are_in_force_and_s3_is_not_called() -> None:
     def no_client() -> None:
         raise AssertionError("there is no bucket")
 
     assert stage(Configuration(no_client, "")) == DEFAULT  # type: ignore[arg-type]
-
-
-def test_a_stored_overlay_is_in_force(bucket: Bucket, clock: Clock) -> None:
-    bucket.put(MAPPING_KEY, CUSTOM_STATUS)
-
-    assert stage(bucket.configuration(clock)) == CUSTOM
 
 
 def test_a_changed_overlay_is_in_force_after_a_minute(bucket: Bucket, clock: Clock) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.support.bucket import Bucket
 from tests.support.clock import Clock
 from tests.support.orders import START_MS, customer, delivery, order
+from tests.support.secrets_manager import SecretsManager
 from woohub.configuration import MAX_AGE_S, ConfigurationUnreadable
 from woohub.erasures import (
     FILE,
@@ -226,30 +227,24 @@ def test_without_person_removes_all_personal_values(topic: str, body: dict[str, 
     assert not any(word in text for word in ("Jane", "jane", "Doe", "555", "Main St", "90210", "::1", "JANE"))
 
 
-class StubSecretsManager:
-    """Secrets Manager with one secret; `reads` counts the calls."""
-
-    def __init__(self, key: str) -> None:
-        self.key, self.reads = key, 0
-
-    def get_secret_value(self, **_: Any) -> dict[str, str]:
-        self.reads += 1
-        return {"SecretString": json.dumps({"token": "t", "erasure_key": self.key})}
+def with_key(key: str) -> str:
+    """The text of the HubSpot secret with this key of erasures."""
+    return json.dumps({"token": "t", "erasure_key": key})
 
 
-def in_force(bucket: Bucket, secrets: StubSecretsManager, clock: Clock) -> CurrentErasures:
+def in_force(bucket: Bucket, secrets: SecretsManager, clock: Clock) -> CurrentErasures:
     configuration = bucket.configuration(clock)
     secret = Secret(cast("Any", secrets), "arn", clock=clock.read)
     return CurrentErasures(lambda: configuration.current().erasures, secret)
 
 
 def test_an_erasure_is_in_force_within_a_minute() -> None:
-    bucket, secrets, clock = Bucket(), StubSecretsManager(""), Clock()
+    bucket, secrets, clock = Bucket(), SecretsManager(arn=with_key("")), Clock()
     erasures = in_force(bucket, secrets, clock)
     assert erasures.current() == NOBODY
 
     bucket.put(FILE, erased(JANE).text())
-    secrets.key = KEY
+    secrets.secrets["arn"] = with_key(KEY)
     clock.sleep(MAX_AGE_S)
 
     assert erasures.current().erased_at(JANE) == START_MS
@@ -257,13 +252,13 @@ def test_an_erasure_is_in_force_within_a_minute() -> None:
 
 
 def test_a_key_made_by_the_first_erasure_is_read_after_a_minute() -> None:
-    bucket, secrets, clock = Bucket(), StubSecretsManager(""), Clock()
+    bucket, secrets, clock = Bucket(), SecretsManager(arn=with_key("")), Clock()
     bucket.put(FILE, erased(JANE).text())
     erasures = in_force(bucket, secrets, clock)
     with pytest.raises(KeyOfErasuresUnknown):
         erasures.current()
 
-    secrets.key = KEY
+    secrets.secrets["arn"] = with_key(KEY)
     clock.sleep(60)
 
     assert erasures.current().erased_at(JANE) == START_MS
@@ -272,7 +267,7 @@ def test_a_key_made_by_the_first_erasure_is_read_after_a_minute() -> None:
 def test_a_deleted_list_raises_list_of_erasures_missing_until_restored() -> None:
     bucket, clock = Bucket(), Clock()
     bucket.put(FILE, erased(JANE).text())
-    erasures = in_force(bucket, StubSecretsManager(KEY), clock)
+    erasures = in_force(bucket, SecretsManager(arn=with_key(KEY)), clock)
     erasures.current()
 
     del bucket.objects[FILE]
@@ -286,12 +281,12 @@ def test_a_deleted_list_raises_list_of_erasures_missing_until_restored() -> None
 
 
 def test_a_missing_list_is_accepted_once_its_key_is_removed() -> None:
-    secrets, clock = StubSecretsManager(KEY), Clock()
+    secrets, clock = SecretsManager(arn=with_key(KEY)), Clock()
     erasures = in_force(Bucket(), secrets, clock)
     with pytest.raises(ListOfErasuresMissing):
         erasures.current()
 
-    secrets.key = ""
+    secrets.secrets["arn"] = with_key("")
     clock.sleep(30)
 
     assert erasures.current() == NOBODY
@@ -302,4 +297,4 @@ def test_an_invalid_list_raises_configuration_unreadable() -> None:
     bucket.put(FILE, "{}}")
 
     with pytest.raises(ConfigurationUnreadable, match=r"erasures\.json"):
-        in_force(bucket, StubSecretsManager(KEY), Clock()).current()
+        in_force(bucket, SecretsManager(arn=with_key(KEY)), Clock()).current()

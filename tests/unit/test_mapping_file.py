@@ -12,6 +12,7 @@ from woohub.mapping.fields import FieldMapping, load_mapping
 from woohub.mapping.mapping_file import DEFAULT, InvalidMapping
 
 MAPPING = load_mapping()
+PAYMENT = '{ order = ["payment_method_title", "payment_method"] }'
 
 
 def edited(tmp_path: Path, *changes: tuple[str, str]) -> FieldMapping:
@@ -23,42 +24,6 @@ def edited(tmp_path: Path, *changes: tuple[str, str]) -> FieldMapping:
     path = tmp_path / "mapping.toml"
     path.write_text(text, "utf-8")
     return load_mapping(path=path)
-
-
-@pytest.fixture
-def mapping_with_payment(tmp_path: Path) -> FieldMapping:
-    """woohub's own mapping.toml with one more field and its definition."""
-    return edited(
-        tmp_path,
-        ("[deal]", '[deal]\npayment = { order = ["payment_method_title", "payment_method"], write = "if-empty" }'),
-        (
-            "[create.deal.currency]",
-            '[create.deal.payment]\nlabel = "Paid by"\ntype = "string"\nfieldType = "text"\ndescription = "How."\n\n'
-            "[create.deal.currency]",
-        ),
-    )
-
-
-@pytest.mark.parametrize(
-    ("title", "method", "payment"),
-    [("Cash on delivery", "cod", "Cash on delivery"), ("", "cod", "cod"), ("", "", None)],
-)
-def test_an_added_field_has_the_first_source_that_is_not_blank(
-    mapping_with_payment: FieldMapping, title: str, method: str, payment: str | None
-) -> None:
-    deal = mapping_with_payment.deal(order(payment_method_title=title, payment_method=method))
-
-    assert deal.get("payment") == payment
-
-
-def test_an_added_field_has_its_own_write_rule(mapping_with_payment: FieldMapping) -> None:
-    assert not mapping_with_payment.deal_rules["payment"].writes("Cash", "Card", creating=False)
-
-
-def test_an_added_field_has_its_own_definition(mapping_with_payment: FieldMapping) -> None:
-    assert ("payment", "Paid by") in [
-        (definition.name, definition.label) for definition in mapping_with_payment.definitions
-    ]
 
 
 @pytest.mark.parametrize(
@@ -83,6 +48,9 @@ def test_an_added_field_has_its_own_definition(mapping_with_payment: FieldMappin
         ('{ order = "parent_id", as = "id" }', {"parent_id": 0}, None),
         ('{ order = "parent_id", as = "id" }', {"parent_id": 7}, "7"),
         ('{ order = "agent", as = "email" }', {"agent": "A@X.example"}, "a@x.example"),
+        (PAYMENT, {"payment_method_title": "Cash on delivery", "payment_method": "cod"}, "Cash on delivery"),
+        (PAYMENT, {"payment_method_title": "", "payment_method": "cod"}, "cod"),
+        (PAYMENT, {"payment_method_title": "", "payment_method": ""}, None),
         ('{ text = "WooCommerce" }', {}, "WooCommerce"),
         ('{ text = "{shipping.city} / {id}" }', {"shipping": {"city": ""}}, "1234"),
     ],
@@ -106,13 +74,6 @@ def test_the_order_key_prefix_is_part_of_the_deal_key(tmp_path: Path) -> None:
     mapping = edited(tmp_path, ('order_key_prefix = ""', 'order_key_prefix = "second-"'))
 
     assert mapping.deal(order())["woocommerce_order_id"] == mapping.deal_key(1234) == "second-1234"
-
-
-def test_a_custom_status_added_to_a_stage_is_known(tmp_path: Path) -> None:
-    mapping = edited(tmp_path, ('["on-hold"]', '["on-hold", "wc-awaiting-pickup"]'))
-
-    assert mapping.pipeline.stage("awaiting-pickup") == "on_hold"
-    assert mapping.pipeline.is_known("awaiting-pickup")
 
 
 def test_a_deal_name_may_contain_the_stores_order_number(tmp_path: Path) -> None:

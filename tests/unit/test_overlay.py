@@ -46,6 +46,7 @@ def test_a_custom_status_is_added_to_a_stage_that_keeps_its_statuses(line: str) 
     mapping = mapping_with(line)
 
     assert (mapping.pipeline.stage("awaiting-pickup"), mapping.pipeline.stage("on-hold")) == ("on_hold", "on_hold")
+    assert mapping.pipeline.is_known("awaiting-pickup")
 
 
 def test_a_status_moves_to_the_stage_that_lists_it() -> None:

@@ -148,26 +148,19 @@ def test_as_bool_returns_true_false_or_empty(written: str, sent: object) -> None
     assert value("meta_data.box", order(meta_data=meta(("box", sent))), **{"as": "bool"}) == written
 
 
-def test_refunds_are_subtracted_as_decimals() -> None:
-    record = order(total="0.30", refunds=[{"id": 1, "total": "-0.10"}, {"id": 2, "total": "-0.1"}])
+@pytest.mark.parametrize(
+    ("refunds", "refunded", "net"),
+    [
+        ([], "0.00", "0.30"),
+        (["-0.10", "-0.1"], "0.20", "0.10"),
+        (["0.10", "-0.05"], "0.15", "0.15"),  # of either sign
+        (["-0.10", "ten"], "", ""),
+    ],
+)
+def test_refunds_are_subtracted_as_decimals(refunds: list[str], refunded: str, net: str) -> None:
+    record = order(total="0.30", refunds=[{"id": number, "total": total} for number, total in enumerate(refunds, 1)])
 
-    assert (value("refunded_total", record), value("net_total", record)) == ("0.20", "0.10")
-
-
-def test_a_refund_of_either_sign_is_subtracted() -> None:
-    record = order(total="0.30", refunds=[{"id": 1, "total": "0.10"}, {"id": 2, "total": "-0.05"}])
-
-    assert (value("refunded_total", record), value("net_total", record)) == ("0.15", "0.15")
-
-
-def test_the_net_total_equals_the_total_without_refunds() -> None:
-    assert (value("refunded_total", order()), value("net_total", order())) == ("0.00", "150.00")
-
-
-def test_an_invalid_refund_leaves_refunded_and_net_total_empty() -> None:
-    record = order(refunds=[{"id": 1, "total": "-0.10"}, {"id": 2, "total": "ten"}])
-
-    assert (value("refunded_total", record), value("net_total", record)) == ("", "")
+    assert (value("refunded_total", record), value("net_total", record)) == (refunded, net)
 
 
 @pytest.mark.parametrize(

@@ -5,29 +5,14 @@ from __future__ import annotations
 from typing import Any, cast
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
 
 from tests.support.clock import Clock
+from tests.support.secrets_manager import UNREACHABLE, SecretsManager
 from woohub.delivery.store_secrets import ASK_AGAIN_S, CALLS, PERIOD_S, StoreSecrets
 from woohub.errors import SecretUnavailable
 from woohub.settings import Secret
 
 MAX_AGE_S = 60.0
-
-
-class SecretsManager:
-    """Secrets Manager with these secrets; `calls` counts the calls."""
-
-    def __init__(self, **texts: str) -> None:
-        self.texts = texts
-        self.calls = 0
-        self.is_down = False
-
-    def get_secret_value(self, **arguments: str) -> dict[str, Any]:
-        self.calls += 1
-        if self.is_down:
-            raise EndpointConnectionError(endpoint_url="https://secretsmanager")
-        return {"SecretString": self.texts.get(arguments["SecretId"], "")}
 
 
 def secrets_of(client: SecretsManager, clock: Clock) -> StoreSecrets:
@@ -55,7 +40,7 @@ def test_a_store_requested_before_it_was_added_is_known_seconds_later() -> None:
     client, clock = SecretsManager(), Clock()
     secrets = secrets_of(client, clock)
     secrets.of("second")
-    client.texts["second"] = "new"
+    client.secrets["second"] = "new"
 
     clock.sleep(ASK_AGAIN_S)
 
@@ -66,10 +51,10 @@ def test_a_store_removed_and_added_again_has_its_new_secret_seconds_later() -> N
     client, clock = SecretsManager(second="old"), Clock()
     secrets = secrets_of(client, clock)
     secrets.of("second")
-    del client.texts["second"]
+    del client.secrets["second"]
     clock.sleep(MAX_AGE_S)
     assert secrets.of("second") is None
-    client.texts["second"] = "new"
+    client.secrets["second"] = "new"
 
     clock.sleep(ASK_AGAIN_S)
 
@@ -77,20 +62,18 @@ def test_a_store_removed_and_added_again_has_its_new_secret_seconds_later() -> N
 
 
 def test_a_store_is_not_treated_as_unknown_after_secrets_manager_was_down() -> None:
-    client = SecretsManager(second="s2")
+    client = SecretsManager(second=UNREACHABLE)
     secrets = secrets_of(client, Clock())
-    client.is_down = True
     with pytest.raises(SecretUnavailable):
         secrets.of("second")
 
-    client.is_down = False
+    client.secrets["second"] = "s2"
 
     assert secrets.of("second")
 
 
 def test_calls_are_limited_while_secrets_manager_is_down() -> None:
-    client = SecretsManager(second="s2")
-    client.is_down = True
+    client = SecretsManager(second=UNREACHABLE)
     secrets = secrets_of(client, Clock())
 
     for _ in range(3 * CALLS):

@@ -182,10 +182,8 @@ def test_a_topic_that_contradicts_the_other_headers_is_rejected(header: dict[str
         ("woocommerce_rest_cannot_view", True),
         ("rest_no_route", True),
         ("rest_api_unavailable", True),
-        (
-            "woocommerce_rest_invalid_shop_order_id",
-            True,
-        ),  # all that a webhook of the old API sends from a store with HPOS
+        # all that a webhook of the old API sends from a store with HPOS
+        ("woocommerce_rest_invalid_shop_order_id", True),
         ("woocommerce_rest_shop_order_invalid_id", False),
         ("wc_user_invalid_id", False),
     ],
@@ -223,10 +221,9 @@ NOT_ALLOWED = "woocommerce_api_user_cannot_read_order"
         ([{"id": 1}], "topic_mismatch"),
         (None, "topic_mismatch"),
         (False, "topic_mismatch"),
+        (5, "topic_mismatch"),
         (b'""', "topic_mismatch"),
         (b"<!DOCTYPE html><html></html>", "not_json"),
-        (b"", "not_json"),
-        (b'{"id":1,"stat', "not_json"),
     ],
 )
 def test_any_other_body_is_rejected_as_a_lost_event(topic: str, content: Any, cause: str) -> None:
@@ -235,10 +232,9 @@ def test_any_other_body_is_rejected_as_a_lost_event(topic: str, content: Any, ca
     assert (rejected.cause, rejected.lost_event) == (cause, True)
 
 
-@pytest.mark.parametrize(
-    "content", [{"errors": {"woocommerce_rest_shop_order_invalid_id": ["Invalid ID."]}, "error_data": []}]
-)
-def test_the_error_for_an_order_deleted_before_its_delivery_is_no_lost_event(content: Any) -> None:
+def test_the_error_for_an_order_deleted_before_its_delivery_is_no_lost_event() -> None:
+    content = {"errors": {"woocommerce_rest_shop_order_invalid_id": ["Invalid ID."]}, "error_data": []}
+
     assert not rejection("order.updated", content).lost_event
 
 
@@ -279,11 +275,6 @@ def test_a_body_that_is_not_json_is_rejected_as_a_lost_event(body: bytes) -> Non
     rejected = rejection("order.updated", body)
 
     assert (rejected.cause, rejected.lost_event) == ("not_json", True)
-
-
-@pytest.mark.parametrize("content", [[], [ORDER], "order", 5, 1.5, True, None])
-def test_json_that_is_not_an_object_is_rejected(content: Any) -> None:
-    assert rejection("order.updated", content).cause == "topic_mismatch"
 
 
 json_values = st.recursive(

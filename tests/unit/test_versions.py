@@ -66,18 +66,12 @@ def test_a_state_does_not_supersede_itself(state: OrderState) -> None:
     assert not state.supersedes(state)
 
 
-def test_a_restored_state_received_after_the_trashed_one_supersedes_it() -> None:
+@pytest.mark.parametrize(("later_ms", "supersedes"), [(500, True), (-1000, False)])
+def test_a_restored_state_supersedes_the_trashed_one_if_received_after_it(later_ms: int, *, supersedes: bool) -> None:
     trashed = OrderState("2026-11-23T22:41:00", 1_795_473_660_000, "trash")
-    restored = OrderState("2026-11-23T22:40:30", 1_795_473_660_500, "processing", restored=True)
+    restored = OrderState("2026-11-23T22:40:30", trashed.received_ms + later_ms, "processing", restored=True)
 
-    assert restored.supersedes(trashed)
-
-
-def test_a_restored_state_received_before_the_trashed_one_does_not_supersede_it() -> None:
-    trashed = OrderState("2026-11-23T22:41:00", 1_795_473_660_000, "trash")
-    restored = OrderState("2026-11-23T22:40:30", 1_795_473_659_000, "processing", restored=True)
-
-    assert not restored.supersedes(trashed)
+    assert restored.supersedes(trashed) is supersedes
 
 
 @given(
