@@ -53,6 +53,40 @@ def test_a_trash_of_an_order_that_is_not_retried_does_not_wait(fixture: Consumer
     assert fixture.consume(fixture.receive_deliveries(delivery("order.deleted", {"id": 1}))) == []
 
 
+def test_a_trash_that_comes_before_its_order_counts_once_the_order_comes(fixture: ConsumerFixture) -> None:
+    fixture.consume(fixture.receive_deliveries(delivery("order.deleted", {"id": 1}, after_s=1)))
+    fixture.consume(fixture.receive_deliveries(delivery("order.created", order(2))))
+
+    (created,) = fixture.receive_deliveries(delivery("order.created", order(1), after_s=2))
+    assert fixture.consume([created]) == []
+
+    assert {deal["woocommerce_order_id"]: deal["woocommerce_order_status"] for deal in fixture.engine.deals} == {
+        "1": "trash",
+        "2": "processing",
+    }
+
+
+def test_a_trash_that_comes_before_its_order_waits_until_the_order_is_written(fixture: ConsumerFixture) -> None:
+    fixture.consume(fixture.receive_deliveries(delivery("order.deleted", {"id": 1}, after_s=1)))
+    created = fixture.receive_deliveries(delivery("order.created", order(1), after_s=2))
+    fixture.engine.portal.faults.add(InjectedFault(status=503))
+    assert fixture.consume(created) == [created[0]["messageId"]]
+    fixture.engine.portal.faults.clear()
+
+    assert fixture.consume(created) == []
+
+    assert fixture.engine.deals[0]["woocommerce_order_status"] == "trash"
+
+
+def test_a_restore_undoes_a_trash_that_came_before_its_order(fixture: ConsumerFixture) -> None:
+    fixture.consume(fixture.receive_deliveries(delivery("order.deleted", {"id": 1}, after_s=1)))
+
+    fixture.consume(fixture.receive_deliveries(delivery("order.restored", order(1), after_s=2)))
+    fixture.consume(fixture.receive_deliveries(delivery("order.created", order(1), after_s=3)))
+
+    assert fixture.engine.deals[0]["woocommerce_order_status"] == "processing"
+
+
 def test_messages_that_fail_temporarily_are_handed_back_without_dead_letters(fixture: ConsumerFixture) -> None:
     fixture.engine.portal.faults.add(InjectedFault(status=503))
     records = fixture.receive(1, 2)

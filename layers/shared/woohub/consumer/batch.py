@@ -13,6 +13,7 @@ from woohub.clock import is_within
 from woohub.concurrency import Concurrency, OneAfterAnother
 from woohub.consumer import dead_letters
 from woohub.consumer.breaker import Breaker
+from woohub.consumer.early_trash import EarlyTrash, is_early_trash
 from woohub.consumer.handed_back import HandedBack
 from woohub.consumer.poison import PoisonDetector
 from woohub.consumer.retries import Retries
@@ -74,6 +75,7 @@ class Consumer:
         self._retries = Retries(sqs, queue_url, self._sender, warn, concurrency or OneAfterAnother(), jitter)
         self._poison = PoisonDetector()
         self._handed_back = HandedBack()
+        self._early_trash = EarlyTrash()
         self._stats = sync.call_stats()  # the counts at the end of the previous batch
         self._wrote_at = float("-inf")
 
@@ -81,9 +83,7 @@ class Consumer:
         """Process the records of an SQS event. Return Lambda's partial batch response: the messages to retry."""
         by_id = {record["messageId"]: record for record in records}
         retries = []
-        outcomes = [_retry_passing(outcome) for outcome in self._outcomes([read(record) for record in by_id.values()])]
-        self._handed_back.record_batch(self._clock(), outcomes)
-        for outcome in outcomes:
+        for outcome in self._outcomes_with_early_trash([read(record) for record in by_id.values()]):
             record = by_id[outcome.message.id]
             final = self._reject_poison(_retry_early_trash(outcome, self._handed_back))
             final = self._to_dead_letter_queue(final, record)
@@ -92,6 +92,16 @@ class Consumer:
                 retries.append((final, record))
         self._retries.set_delays(retries)
         return {"batchItemFailures": [{"itemIdentifier": outcome.message.id} for outcome, _record in retries]}
+
+    def _outcomes_with_early_trash(self, messages: Sequence[Message]) -> list[Outcome]:
+        """Sync the messages, with the `order.deleted` that came before their orders. Return the messages' outcomes."""
+        early = self._early_trash.of(messages)
+        outcomes = [_retry_passing(outcome) for outcome in self._outcomes([*early, *messages])]
+        self._early_trash.record_batch(self._clock(), outcomes)
+        remembered = {message.id for message in early}
+        own = [outcome for outcome in outcomes if outcome.message.id not in remembered]
+        self._handed_back.record_batch(self._clock(), own)
+        return own
 
     def _outcomes(self, messages: Sequence[Message]) -> list[Outcome]:
         """Sync the messages, with suspects last: records that recently broke a call while they were alone in it.
@@ -183,8 +193,7 @@ def _retry_early_trash(outcome: Outcome, handed_back: HandedBack) -> Outcome:
     The order's own message was handed back, and `order.deleted` has only the order's id. If it counted as done, the
     order would later become a deal that is not in the trash.
     """
-    has_nothing = outcome.verdict is Verdict.DONE and not any(outcome.record_ids.values())  # only of `order.deleted`
-    if not (has_nothing and outcome.message.record in handed_back):
+    if not (is_early_trash(outcome) and outcome.message.record in handed_back):
         return outcome
     return outcome._replace(verdict=Verdict.RETRY, error=TransientError("the order waits for another attempt"))
 
