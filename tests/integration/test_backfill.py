@@ -99,14 +99,22 @@ def backfill(tmp_path: Path) -> BackfillFixture:
     return BackfillFixture(tmp_path)
 
 
-def test_backfill_makes_one_deal_per_order(backfill: BackfillFixture) -> None:
+@pytest.mark.parametrize("interruptions", [(), (1, 2)], ids=["at once", "interrupted twice"])
+def test_backfill_makes_one_deal_per_order_and_keeps_no_state(
+    backfill: BackfillFixture, interruptions: tuple[int, ...]
+) -> None:
     backfill.place_orders(330)
+    for pages in interruptions:
+        backfill.interrupt_after = backfill.pages + pages
+        with pytest.raises(KeyboardInterrupt):
+            backfill.run()
 
     progress, complete = backfill.run()
     backfill.fixture.drain()
 
     assert (complete, progress.orders) == (True, 330)
     assert backfill.fixture.differences() == []
+    assert backfill.file.read() is None
 
 
 def test_backfill_makes_deals_of_trashed_orders_like_reconcile(backfill: BackfillFixture) -> None:
@@ -122,20 +130,6 @@ def test_backfill_makes_deals_of_trashed_orders_like_reconcile(backfill: Backfil
         "completed",
         "trash",
     ]
-
-
-def test_backfill_interrupted_twice_makes_no_duplicates_and_misses_no_orders(backfill: BackfillFixture) -> None:
-    backfill.place_orders(330)
-    for pages in (1, 2):
-        backfill.interrupt_after = backfill.pages + pages
-        with pytest.raises(KeyboardInterrupt):
-            backfill.run()
-
-    progress, complete = backfill.run()
-    backfill.fixture.drain()
-
-    assert (complete, progress.orders) == (True, 330)
-    assert backfill.fixture.differences() == []
 
 
 def test_backfill_queues_a_page_again_after_a_failed_state_write_and_loses_none(backfill: BackfillFixture) -> None:
@@ -154,14 +148,6 @@ def test_backfill_queues_a_page_again_after_a_failed_state_write_and_loses_none(
     assert complete
     assert len(backfill.queued()) > 300
     assert len(set(backfill.queued())) == 250
-
-
-def test_backfill_deletes_its_state_file_when_complete(backfill: BackfillFixture) -> None:
-    backfill.place_orders(3)
-
-    backfill.run()
-
-    assert backfill.file.read() is None
 
 
 def test_backfill_keeps_the_queue_below_its_maximum_depth(backfill: BackfillFixture) -> None:

@@ -28,7 +28,7 @@ from woohub_cli.deliveries import sending
 from woohub_cli.deliveries.samples import sample_order
 from woohub_cli.set_up import rotation, store_setup
 from woohub_cli.set_up.rotation import Rotation, new_secret
-from woohub_cli.set_up.store_setup import SECRET_RELOAD_S, Reach
+from woohub_cli.set_up.store_setup import Reach
 
 COMMAND = "rotate-webhook-secret"
 
@@ -141,26 +141,6 @@ def test_no_delivery_is_refused_while_the_old_secret_is_removed(store: SellingSt
 def send_signed_with(secret: str, shop: OperatedStack) -> int:
     sample = sample_order("order.created")
     return sending.post(urllib3.PoolManager(), shop.url, sample, sending.headers(sample, secret)).status
-
-
-def test_a_secret_refresh_is_ignored_until_the_reload_time_has_passed() -> None:
-    """The rotation waits this long for the functions."""
-
-    class ChangingSecrets:
-        value = "old"
-
-        def get_secret_value(self, SecretId: str) -> dict[str, str]:
-            return {"SecretString": self.value}
-
-    client, clock = ChangingSecrets(), Clock()
-    secret = Secret(client, "arn", clock=clock.read)  # type: ignore[arg-type]
-    secret.text()
-    secret.refresh()
-
-    client.value = "new"
-    assert secret.refresh() == "old"
-    clock.sleep(SECRET_RELOAD_S)
-    assert secret.refresh() == "new"
 
 
 def test_every_webhook_gets_the_new_secret_and_both_secrets_are_accepted(shop: OperatedStack) -> None:

@@ -203,15 +203,6 @@ def test_setup_ends_with_exit_code_0_when_the_order_id_is_not_unique(command: Se
     assert "warning" in result.stdout
 
 
-def test_setup_ends_with_exit_code_1_when_the_plan_has_one_pipeline(command: SetupCommand) -> None:
-    command.portal.change_settings({"max_deal_pipelines": 1})
-
-    result = command.run("--stack", NAME, HUBSPOT_API_KEY=DEFAULT_TOKEN)
-
-    assert result.exit_code == 1
-    assert "upgrade" in result.stdout
-
-
 @pytest.mark.parametrize("arguments", [[], ["--hubspot-only"]], ids=["without stack", "--hubspot-only"])
 def test_setup_provisions_hubspot_without_a_stack(command: SetupCommand, arguments: list[str]) -> None:
     result = command.run(*arguments, "--json", HUBSPOT_API_KEY=DEFAULT_TOKEN, HUBSPOT_API_URL=command.url)

@@ -32,15 +32,15 @@ def shop(new_stack: OperatedStack) -> OperatedStack:
     return new_stack
 
 
-def webhooks(shop: OperatedStack) -> list[tuple[str, str, str, str]]:
+def webhooks(shop: OperatedStack) -> list[tuple[str, ...]]:
     return [
-        (webhook.topic, webhook.status, webhook.delivery_url, webhook.secret)
+        (webhook.name, webhook.topic, webhook.status, webhook.delivery_url, webhook.secret)
         for webhook in shop.shop.hooks.webhooks.values()
     ]
 
 
-def expected_webhooks(shop: OperatedStack, secret: str = WEBHOOK_SECRET) -> list[tuple[str, str, str, str]]:
-    return [(topic, "active", shop.url, secret) for topic in TOPICS]
+def expected_webhooks(shop: OperatedStack, secret: str = WEBHOOK_SECRET) -> list[tuple[str, ...]]:
+    return [(f"woohub {NAME}: {topic}", topic, "active", shop.url, secret) for topic in TOPICS]
 
 
 def test_setup_creates_a_working_webhook_per_topic_in_a_store_without_webhooks(shop: OperatedStack) -> None:
@@ -154,7 +154,7 @@ def test_setup_leaves_webhooks_of_others_unchanged(shop: OperatedStack) -> None:
 
     shop.run("setup")
 
-    assert webhooks(shop)[0] == ("order.created", "active", "https://erp.example/", "theirs")
+    assert webhooks(shop)[0] == ("erp", "order.created", "active", "https://erp.example/", "theirs")
 
 
 def test_setup_waits_for_the_functions_before_webhooks_get_a_new_secret(
@@ -406,13 +406,6 @@ def test_url_step_warns_of_plain_http() -> None:
 
 def test_url_step_accepts_the_url_of_api_gateway() -> None:
     assert url_step(URL, "https://shop.com").outcome is Result.OK
-
-
-def test_webhook_names_contain_the_stack_name(shop: OperatedStack) -> None:
-    shop.run("setup")
-
-    names: list[Any] = [webhook.name for webhook in shop.shop.hooks.webhooks.values()]
-    assert names == [f"woohub {NAME}: {topic}" for topic in TOPICS]
 
 
 def test_setup_uses_the_stored_key_when_the_environment_names_no_store(shop: OperatedStack) -> None:

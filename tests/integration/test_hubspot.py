@@ -122,22 +122,14 @@ def test_an_unavailable_hubspot_is_reported_with_the_reason(error: HTTPError, re
         engine.hubspot.read(CONTACTS, ["a@example.com"], ["email"], id_property="email", retry=False)
 
 
-def test_a_read_fails_after_six_attempts() -> None:
+@pytest.mark.parametrize(("retry", "attempts"), [(True, 6), (False, 1)])
+def test_a_read_fails_after_six_attempts_or_one_without_retries(retry: bool, attempts: int) -> None:
     engine = engine_with_fault(status=503)
 
     with pytest.raises(HubSpotUnavailable):
-        read(engine.hubspot)
+        engine.hubspot.read(CONTACTS, ["a@example.com"], ["email"], id_property="email", retry=retry)
 
-    assert len(engine.calls) == 6
-
-
-def test_a_read_without_retries_is_attempted_once() -> None:
-    engine = engine_with_fault(status=503)
-
-    with pytest.raises(HubSpotUnavailable):
-        engine.hubspot.read(CONTACTS, ["a@example.com"], ["email"], id_property="email", retry=False)
-
-    assert len(engine.calls) == 1
+    assert len(engine.calls) == attempts
 
 
 def test_a_read_waits_for_the_retry_after_of_a_server_error() -> None:

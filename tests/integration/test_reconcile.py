@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable
 from typing import Any
@@ -12,9 +11,6 @@ import pytest
 
 from simulators.woocommerce import InjectedFault
 from tests.support.reconcile import DAY, QUARTER, ReconcileFixture, deployed_fixture
-from woohub.delivery.delivery import Delivery
-from woohub.delivery.topics import identify
-from woohub.errors import NotAnEntity
 
 
 def act_and_deliver(fixture: ReconcileFixture, acts: int, pause: float = 5) -> None:
@@ -266,14 +262,6 @@ def test_a_swept_order_has_the_exact_bytes_of_the_store() -> None:
     assert delivery.body == fixture.shop.order_text(fixture.shop.orders[number]).encode()
     assert delivery.source == "https://shop.test/"
     assert delivery.signature == ""
-
-
-def test_a_webhook_delivery_with_a_swept_topic_is_not_identified() -> None:
-    body = json.dumps({"id": 1, "status": "processing"}).encode()
-
-    for topic in ("order.swept", "customer.swept"):
-        with pytest.raises(NotAnEntity):
-            identify(Delivery(topic, body, 0))
 
 
 def test_an_order_too_large_for_a_message_is_logged_and_the_others_are_queued() -> None:

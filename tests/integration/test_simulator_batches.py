@@ -36,13 +36,6 @@ class TestBatchRead:
     def test_a_batch_read_by_a_property_that_is_not_unique_gets_400(self, hubspot: Calls) -> None:
         assert hubspot.objects("POST", "deals/batch/read", reads("x", id_property="dealname")).status == 400
 
-    def test_a_batch_read_finds_a_new_record_at_once(self, hubspot: Calls) -> None:
-        hubspot.deal(**deal_properties(1))
-
-        answer = hubspot.objects("POST", "deals/batch/read", reads("1", id_property="woocommerce_order_id"))
-
-        assert answer.status == 200
-
 
 class TestBatchWrites:
     @pytest.mark.parametrize("operation", ["read", "create", "update"])

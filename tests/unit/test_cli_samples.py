@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.deliveries import SECRET, captured, delivery
+from tests.support.payloads import order
 from woohub.delivery import signatures, topics
 from woohub.mapping.fields import load_mapping
 from woohub.store import payloads
@@ -33,33 +34,12 @@ def written(folder: Path, thing: Any, name: str = "body.json") -> Path:
 
 
 def test_the_sample_order_maps_to_the_documented_contact_and_deal() -> None:
-    table = load_mapping()
-    order = payloads.Order.model_validate_json(samples.sample_order().body)
+    """Their values are in tests/unit/test_mapping_values.py."""
+    mapping = load_mapping()
+    sample = payloads.Order.model_validate_json(samples.sample_order().body)
 
-    assert table.deal(order) == {
-        "dealname": "WooCommerce Order #1234 - Jane Doe",
-        "amount": "150.00",
-        "closedate": "2023-10-26T10:00:00Z",
-        "pipeline": "ecommerce_sales",
-        "dealstage": "newly_created_order",
-        "currency": "USD",
-        "deal_currency_code": "USD",
-        "woocommerce_order_id": "1234",
-        "woocommerce_order_status": "processing",
-        "associated_products": "Product A, Product B",
-    }
-    assert table.contact_from_order(order) == {
-        "firstname": "Jane",
-        "lastname": "Doe",
-        "email": "jane.doe@example.com",
-        "phone": "555-123-4567",
-        "address": "123 Main St",
-        "city": "Anytown",
-        "state": "CA",
-        "zip": "90210",
-        "country": "US",
-        "woocommerce_customer_id": "56",
-    }
+    assert mapping.deal(sample) == mapping.deal(order())
+    assert mapping.contact_from_order(sample) == mapping.contact_from_order(order())
 
 
 def test_the_topic_and_bytes_of_an_ingest_event_are_read_unchanged() -> None:
@@ -189,7 +169,7 @@ def test_as_captured_keeps_the_webhook_headers_and_drops_those_of_the_connection
 
 def test_deliveries_of_one_second_share_their_delivery_id() -> None:
     name = "X-WC-Webhook-Delivery-ID"
-    order = samples.sample_order()
+    sample = samples.sample_order()
 
-    assert sending.headers(order, "s", now=10.1)[name] == sending.headers(order, "s", now=10.9)[name]
-    assert sending.headers(order, "s", now=10.1)[name] != sending.headers(order, "s", now=11.0)[name]
+    assert sending.headers(sample, "s", now=10.1)[name] == sending.headers(sample, "s", now=10.9)[name]
+    assert sending.headers(sample, "s", now=10.1)[name] != sending.headers(sample, "s", now=11.0)[name]
