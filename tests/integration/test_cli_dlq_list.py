@@ -11,8 +11,8 @@ from tests.support.dlq_command import DLQ, FIELDS, listed, rejection, run, runne
 from woohub_cli.main import app
 
 
-def test_list_of_an_empty_queue_is_empty(stack: Deployed) -> None:
-    assert stack.outputs
+@pytest.mark.usefixtures("stack")
+def test_list_of_an_empty_queue_is_empty() -> None:
     assert listed() == []
     assert "empty" in run("list").stdout
 
@@ -20,20 +20,8 @@ def test_list_of_an_empty_queue_is_empty(stack: Deployed) -> None:
 def test_list_shows_each_message_with_its_reason(stack: Deployed) -> None:
     message_id = stack.reject(1, **REFUSED)
 
-    assert listed() == [
-        {
-            "message_id": message_id,
-            "entity": "order:1",
-            "reason": REFUSED["reason"],
-            "status": 400,
-            "category": "INVALID_EMAIL",
-            "property": "email",
-            "correlation_id": "c-1",
-            "attempts": 3,
-            "received_at": "2026-11-23T22:40:00.123Z",
-            "rejected_at": "2026-11-24T08:00:00Z",
-            "topic": "order.updated",
-        }
+    assert [(letter["message_id"], letter["entity"], letter["reason"]) for letter in listed()] == [
+        (message_id, "order:1", REFUSED["reason"])
     ]
 
 
@@ -80,9 +68,19 @@ def test_list_filters_by_reason_order_and_time(stack: Deployed) -> None:
     assert len(listed("--since", "2026-11-24T08:00")) == 2
 
 
-def test_list_rejects_an_invalid_time_with_exit_code_2(stack: Deployed) -> None:
-    assert stack.outputs
-    assert run("list", "--since", "yesterday").exit_code == 2
+@pytest.mark.usefixtures("stack")
+@pytest.mark.parametrize(
+    ("command", "exit_code"),
+    [
+        (["list", "--since", "yesterday"], 2),
+        (["list", "--order", "#"], 2),
+        (["show", "a"], 2),  # too short for the start of an id
+        (["show", "no-such-id"], 1),
+        (["show", "--order", "7"], 1),
+    ],
+)
+def test_list_and_show_exit_with_2_for_invalid_and_1_for_unknown_arguments(command: list[str], exit_code: int) -> None:
+    assert run(*command).exit_code == exit_code
 
 
 def test_show_prints_the_payload_of_the_named_message(stack: Deployed) -> None:
@@ -93,17 +91,6 @@ def test_show_prints_the_payload_of_the_named_message(stack: Deployed) -> None:
 
     assert (shown["entity"], shown["payload"]) == ("order:2", {"id": 2, "status": "processing"})
     assert '"status": "processing"' in run("show", message_id).stdout
-
-
-def test_show_of_an_unknown_message_or_order_ends_with_exit_code_1(stack: Deployed) -> None:
-    assert stack.outputs
-    assert run("show", "no-such-id").exit_code == 1
-    assert run("show", "--order", "7").exit_code == 1
-
-
-def test_show_rejects_an_id_of_one_character_with_exit_code_2(stack: Deployed) -> None:
-    assert stack.outputs
-    assert run("show", "a").exit_code == 2
 
 
 def test_list_and_show_print_the_order_number_and_customer_name(stack: Deployed) -> None:
@@ -133,11 +120,6 @@ def test_list_and_status_count_two_messages_of_one_order_as_one_order(stack: Dep
     assert "2 messages of 1 order." in run("list").stdout
     status = runner.invoke(app, ["status", "--stack", NAME])
     assert "2 messages of 1 order" in status.stdout
-
-
-def test_list_rejects_an_empty_order_number_with_exit_code_2(stack: Deployed) -> None:
-    assert stack.outputs
-    assert run("list", "--order", "#").exit_code == 2
 
 
 def test_list_mentions_messages_hidden_by_another_reader(stack: Deployed) -> None:

@@ -13,6 +13,7 @@ import boto3
 from simulators.hubspot import DEFAULT_TOKEN, InProcessTransport, create_app, provision
 from simulators.hubspot.portal import ALL_SCOPES
 from simulators.woocommerce import KEY, SECRET
+from tests.support.consumer import as_record
 from tests.support.engine import FIELDS, Token
 from tests.support.operated_stack import OperatedStack, now_text
 from woohub.clock import Timer
@@ -124,7 +125,7 @@ class StackConsumer:
         records: list[dict[str, Any]] = []
         asked = {"MaxNumberOfMessages": 10, "MessageAttributeNames": ["All"], "AttributeNames": ["All"]}
         while some := self.sqs.receive_message(QueueUrl=self.url, VisibilityTimeout=390, **asked).get("Messages"):
-            records += [_record(message) for message in some]
+            records += [as_record(message) | {"attributes": message["Attributes"]} for message in some]
         return records
 
     def ingested(self) -> list[dict[str, Any]]:
@@ -150,21 +151,6 @@ class StackConsumer:
         events = [{"timestamp": round(time.time() * 1000), "message": line} for line in lines]
         if events:
             self.logs.put_log_events(logGroupName=GROUPS[where], logStreamName="stream", logEvents=events)
-
-
-def _record(message: dict[str, Any]) -> dict[str, Any]:
-    """The message as a record of a Lambda event."""
-    attributes = {
-        name: {"stringValue": attribute["StringValue"], "dataType": attribute["DataType"]}
-        for name, attribute in message.get("MessageAttributes", {}).items()
-    }
-    return {
-        "messageId": message["MessageId"],
-        "receiptHandle": message["ReceiptHandle"],
-        "body": message["Body"],
-        "attributes": message["Attributes"],
-        "messageAttributes": attributes,
-    }
 
 
 def _silent(_event: str, **_facts: Any) -> None:
