@@ -46,7 +46,6 @@ _MAPPING_ACTIONS = {"GET": "lambda:GetEventSourceMapping", "PUT": "lambda:Update
 _POLLING = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 NOT_ALLOWED = "PROBLEM: the function's role may not poll the queue"
 _CONCURRENT_DELIVERIES = 4
-_waiting_since: dict[str, float] = {}
 
 
 def behind_gateway(app: Any) -> Any:
@@ -68,7 +67,10 @@ def behind_gateway(app: Any) -> Any:
 
 
 def collect_batch(queue_url: str, batch_size: int) -> list[dict[str, Any]]:
-    """Return a batch for the queue's event source mapping; empty while its window is open."""
+    """Return a batch for the queue's event source mapping; empty while its window is open.
+
+    The window opens when the first message becomes visible, also while the function processes another batch.
+    """
     if not _may_poll(sqs._get_q(queue_url)["attributes"]["QueueArn"]):
         return []
     with sqs._queues_lock:
@@ -76,11 +78,9 @@ def collect_batch(queue_url: str, batch_size: int) -> list[dict[str, Any]]:
         sqs._expire_retained(queue)
         sqs._dlq_sweep(queue)
         now = time.time()
-        visible = sum(message["visible_at"] <= now for message in queue["messages"])
-        since = _waiting_since.setdefault(queue_url, now)
-        if 0 < visible < batch_size and now - since < _window(queue["attributes"]["QueueArn"]):
+        visible = [message["visible_at"] for message in queue["messages"] if message["visible_at"] <= now]
+        if 0 < len(visible) < batch_size and now - min(visible) < _window(queue["attributes"]["QueueArn"]):
             return []
-        del _waiting_since[queue_url]
         timeout = int(queue["attributes"]["VisibilityTimeout"])
         batch: list[dict[str, Any]] = sqs._collect_msgs(queue, batch_size, timeout)
         return batch
