@@ -13,11 +13,10 @@ from typer.testing import CliRunner
 from local_stack import stack_client
 from local_stack.stack import Stack
 from local_stack.steps import wait_until
-from tests.support.deliveries import SECRET, delivery
+from tests.support.deliveries import delivery, signed_again
 from tests.support.orders import delivery as order_delivery
 from tests.support.orders import order
 from tests.support.wheel import InstalledWheel, install
-from woohub.delivery import signatures
 from woohub.delivery.messages import to_sqs
 from woohub_cli.main import app
 
@@ -44,9 +43,7 @@ def test_doctor_finds_no_problem_in_a_healthy_stack(terminal: CliRunner) -> None
 
 
 def test_doctor_reports_dead_letters(terminal: CliRunner, stack: Stack) -> None:
-    body = json.dumps(delivery(93).payload | {"id": 47, "total": "39,98 EUR"}).encode()
-    headers = {name: value for name, value in delivery(93).headers.items() if name != "Content-Length"}
-    stack_client.send(stack, headers | {"X-WC-Webhook-Signature": signatures.sign(body, SECRET)}, body)
+    stack_client.send(stack, *signed_again(delivery(93), id=47, total="39,98 EUR"))
     wait_until(lambda: bool(stack_client.dead_letters(stack)), "no dead letter", timeout_s=60)
 
     checks = {check["check"]: check for check in answer(terminal, "doctor")["checks"]}

@@ -121,6 +121,7 @@ def test_place_keeps_the_requested_rate() -> None:
 def test_load_reports_each_order_once_with_latency_and_calls(shop: OperatedStack) -> None:
     loaded = report(shop, "--orders", "25")
 
+    assert loaded["stack"] == NAME
     assert (loaded["orders"], loaded["deliveries"], loaded["arrived"], loaded["refused"]) == (25, 50, 25, {})
     assert (loaded["missing"], loaded["duplicate"], loaded["differing"], loaded["unassociated"]) == (0, 0, 0, 0)
     latency = loaded["latency"]
@@ -323,8 +324,3 @@ def test_drained_gives_up_on_a_queue_that_never_empties() -> None:
     clock = Clock()
 
     assert not drained(lambda: 1, 60, clock=clock.read, pause=clock.sleep)
-
-
-@pytest.mark.usefixtures("consumer")
-def test_load_json_names_the_stack(shop: OperatedStack) -> None:
-    assert report(shop, "--orders", "1")["stack"] == NAME

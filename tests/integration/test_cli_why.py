@@ -74,47 +74,23 @@ def test_why_finds_an_order_whose_number_a_plugin_builds_from_the_id(shop: Opera
     assert why(shop, f"wc-{number}")["order"] == number
 
 
-def two_orders(shop: OperatedStack, consumer: StackConsumer) -> tuple[int, int]:
-    """Two orders: the number of the second is the id of the first."""
-    first = shop.shop.place(number="A-1")
-    second = shop.shop.place(number=str(first))
-    consumer.deliver()
-    return first, second
-
-
-def test_why_describes_the_order_with_the_id_and_names_the_one_with_the_number(
+def test_why_prefers_the_order_with_the_id_except_after_a_hash_and_names_the_other(
     shop: OperatedStack, consumer: StackConsumer
 ) -> None:
-    by_id, by_number = two_orders(shop, consumer)
+    by_id = shop.shop.place(number="A-1")
+    by_number = shop.shop.place(number=str(by_id))
+    consumer.deliver()
 
-    facts, text = why(shop, by_id, code=0), shop.run("why", str(by_id)).stdout
+    plain, hashed, prefixed = (why(shop, form, code=0) for form in (by_id, f"#{by_id}", f"order:{by_id}"))
 
-    assert (facts["order"], facts["other_order"]["id"], facts["other_order"]["number"]) == (
+    assert (plain["order"], plain["other_order"]["id"], plain["other_order"]["number"]) == (
         by_id,
         by_number,
         str(by_id),
     )
-    assert f"woohub why order:{by_number}" in text
-
-
-def test_why_with_a_hash_describes_the_order_with_the_number_and_names_the_one_with_the_id(
-    shop: OperatedStack, consumer: StackConsumer
-) -> None:
-    by_id, by_number = two_orders(shop, consumer)
-
-    facts = why(shop, f"#{by_id}", code=0)
-
-    assert (facts["order"], facts["other_order"]["id"]) == (by_number, by_id)
-
-
-def test_why_with_the_order_prefix_describes_only_the_order_with_the_id(
-    shop: OperatedStack, consumer: StackConsumer
-) -> None:
-    by_id, _ = two_orders(shop, consumer)
-
-    facts = why(shop, f"order:{by_id}", code=0)
-
-    assert (facts["order"], facts["other_order"]) == (by_id, None)
+    assert (hashed["order"], hashed["other_order"]["id"]) == (by_number, by_id)
+    assert (prefixed["order"], prefixed["other_order"]) == (by_id, None)
+    assert f"woohub why order:{by_number}" in shop.run("why", str(by_id)).stdout
 
 
 def test_why_looks_for_a_too_long_id_only_as_a_number(shop: OperatedStack) -> None:

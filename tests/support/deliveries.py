@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from woohub.delivery import signatures
+
 SECRET = "lab-secret"
 _FILE = Path(__file__).parents[1] / "fixtures" / "deliveries.jsonl"
 
@@ -49,3 +51,10 @@ def delivery(nr: int) -> Captured:
 def labelled(label: str, topic: str = "") -> Captured:
     """The first delivery with this label, and with this topic if one is given."""
     return next(line for line in captured() if line.label == label and topic in ("", line.topic))
+
+
+def signed_again(sent: Captured, **changes: Any) -> tuple[dict[str, str], bytes]:
+    """The headers and body of the delivery with changed fields, signed as the store signs it."""
+    body = json.dumps(sent.payload | changes).encode()
+    headers = {name: value for name, value in sent.headers.items() if name != "Content-Length"}
+    return headers | {"X-WC-Webhook-Signature": signatures.sign(body, SECRET)}, body
