@@ -18,6 +18,7 @@ from woohub.consumer.breaker import (
     state_from,
 )
 from woohub.errors import (
+    DeadlineExceeded,
     HubSpotProblem,
     HubSpotRejected,
     HubSpotUnavailable,
@@ -65,6 +66,25 @@ def test_three_batches_in_a_row_without_response_open_the_breaker() -> None:
         fixture.fail_batch(HubSpotUnavailable("503"))
 
     assert (fixture.state.state, fixture.state.policy) == ("open", "outage")
+
+
+@pytest.mark.parametrize(
+    ("errors", "cause"),
+    [
+        ([DeadlineExceeded("1.0 s left are too few"), HubSpotUnavailable("no answer")], "no answer"),
+        ([DeadlineExceeded("HubSpot answered 423", retry_after=2)], "HubSpot answered 423"),
+        ([DeadlineExceeded("1.0 s left are too few")], "HubSpot did not answer before the invocation's time ran out"),
+    ],
+)
+def test_the_reason_says_what_hubspot_did_rather_than_that_time_ran_out(
+    errors: list[TransientError], cause: str
+) -> None:
+    fixture = BreakerFixture()
+
+    for _ in range(3):
+        fixture.breaker.record_batch(responded=False, errors=errors)
+
+    assert fixture.state.reason == f"3 batches in a row without a response: {cause}"
 
 
 def test_a_response_resets_the_count_of_batches_without_response() -> None:

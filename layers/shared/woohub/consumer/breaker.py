@@ -21,7 +21,14 @@ from pydantic import Field, TypeAdapter
 from woohub.aws_errors import AWS_ERRORS, aws_code
 from woohub.clock import is_within
 from woohub.counted import counted
-from woohub.errors import HubSpotRejected, InvalidParameter, SecretUnavailable, Suspended, TransientError
+from woohub.errors import (
+    DeadlineExceeded,
+    HubSpotRejected,
+    InvalidParameter,
+    SecretUnavailable,
+    Suspended,
+    TransientError,
+)
 from woohub.pydantic_json import read_edited
 from woohub.ssm import last_written
 
@@ -190,7 +197,7 @@ class Breaker:
             self._silent_batches += 1
         if suspended is None and self._silent_batches >= SILENT_BATCHES:
             suspended = Suspended(
-                f"{counted(self._silent_batches, 'batch', 'batches')} in a row without a response: {errors[0]}"
+                f"{counted(self._silent_batches, 'batch', 'batches')} in a row without a response: {_cause(errors)}"
             )
         return self._open(suspended) if suspended else None
 
@@ -282,3 +289,9 @@ def _policy(error: TransientError | HubSpotRejected, state: State) -> str:
     if isinstance(error, SecretUnavailable):
         return state.policy
     return error.policy if isinstance(error, Suspended) else "outage"
+
+
+def _cause(errors: Iterable[TransientError]) -> str:
+    """Return what HubSpot did in a batch without a response; that time ran out is only its consequence."""
+    causes = (str(error) for error in errors if error.retry_after or not isinstance(error, DeadlineExceeded))
+    return next(causes, "HubSpot did not answer before the invocation's time ran out")
