@@ -64,6 +64,7 @@ def test_a_trash_that_comes_before_its_order_counts_once_the_order_comes(fixture
         "1": "trash",
         "2": "processing",
     }
+    assert {number for number, _email in fixture.engine.associated} == {"1", "2"}
 
 
 def test_a_trash_that_comes_before_its_order_waits_until_the_order_is_written(fixture: ConsumerFixture) -> None:

@@ -104,11 +104,11 @@ def plan(
     if history.newest is None or (current is None and not history.fresh and not history.stale):
         return None
     properties, left_out = _values(history, stored, current, mapping, schema)
-    contacts = KnownContacts(version.contacts if version else None)
+    contacts = KnownContacts.of(version, creating=current is None)
     contact = contacts.to_associate(history, contact_id, mapping)
     others = contacts.to_disassociate(contact) if contact else ()
     if properties or contact or history.newest.deserves_a_version(stored):
-        known = contacts.after(contact, creating=current is None)
+        known = contacts.after(contact)
         newest = history.newest
         former = _former_contacts(version, others)
         new_version = DealVersion(newest.modified_at, newest.received_ms, known, former, newest.restored)
@@ -180,6 +180,13 @@ class KnownContacts(NamedTuple):
 
     ids: tuple[str, ...] | None
 
+    @classmethod
+    def of(cls, version: DealVersion | None, *, creating: bool) -> KnownContacts:
+        """Return the contacts of a deal with this version; none for a deal that is to be created."""
+        if version:
+            return cls(version.contacts)
+        return cls(() if creating else None)
+
     def to_associate(self, history: History, contact_id: ContactId, mapping: FieldMapping) -> str:
         """Return the contact of the newest order that names one; "" if the deal has it, or only stale orders name it.
 
@@ -198,11 +205,9 @@ class KnownContacts(NamedTuple):
         """Return the known contacts other than this one."""
         return tuple(known for known in self.ids or () if known not in ("", contact))
 
-    def after(self, contact: str, *, creating: bool) -> tuple[str, ...] | None:
+    def after(self, contact: str) -> tuple[str, ...] | None:
         """Return the contacts that the version lists once the change is made."""
-        if contact:
-            return (contact,)
-        return () if creating and self.ids is None else self.ids
+        return (contact,) if contact else self.ids
 
     def interim(self, version: DealVersion | None, contact: str) -> dict[str, str]:
         """Return the stored version with the new contact added to its list, to be written before associations change.
