@@ -47,7 +47,7 @@ class StoreAndStack(RuleBasedStateMachine):
         self.stack = SimulatedStack(self.simulation, crashes=self._next_crash)
         self.late_requests: list[Request] = []
         self.crash: tuple[int, str] | None = None
-        self.versions: dict[str, tuple[str, bool]] = {}
+        self.versions: dict[str, tuple[list[str], bool]] = {}
 
     def _next_crash(self) -> tuple[int, str] | None:
         crash, self.crash = self.crash, None
@@ -138,8 +138,9 @@ class StoreAndStack(RuleBasedStateMachine):
         for row in state["contacts"] + state["deals"]:
             properties = row["properties"]
             version = properties.get("woocommerce_customer_version") or properties.get("woocommerce_order_version", "")
-            dates = version.rpartition("|")[0] if "woocommerce_order_id" in properties else version
-            before, was_trash = self.versions.get(row["id"], ("", False))
+            # Of a deal, its contacts follow; of a contact, the older states that single properties are from.
+            dates = version.split("|")[: 2 if "woocommerce_order_id" in properties else 3]
+            before, was_trash = self.versions.get(row["id"], ([], False))
             assert dates >= before or was_trash
             self.versions[row["id"]] = dates, properties.get("woocommerce_order_status") == "trash"
 
