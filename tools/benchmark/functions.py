@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import compileall
+import gc
 import io
 import json
 import os
@@ -249,6 +250,8 @@ def _batch_cpu_ms(woohub: WooHubFlow, http: MeteredHttp, workload: orders.Worklo
     for delivery in workload.deliveries:
         woohub.queues.send(delivery)
     records = woohub.queues.receive()
+    gc.collect()
+    gc.freeze()  # what the simulators and earlier measures hold is none of the consumer's, whose own garbage counts
     http.inside_s, started = 0.0, time.process_time()
     woohub.consume(records)
     spent_s = time.process_time() - started - http.inside_s
