@@ -62,6 +62,7 @@ def cases(target: Target) -> Mapping[str, OrderDiagnosis]:
     missing, gone = wrong(MismatchKind.MISSING), replace(in_sync, store=InStore())
     newer = NEWER_VERSION.format(version="2999-01-01T00:00:00|1|", record=target.record)
     trashed, erased = in_store(status="trash"), in_store(billing=ERASED)
+    duplicate = wrong(MismatchKind.DUPLICATE, fix=MERGE)
     return {
         "store unavailable": replace(in_sync, store=InStore(missing="it timed out"), letters=(LETTER,)),
         "breaker open": replace(missing, stack=replace(stack, breaker=State("open", "auth", "no token"))),
@@ -85,7 +86,7 @@ def cases(target: Target) -> Mapping[str, OrderDiagnosis]:
         "queued": replace(missing, traces=Traces(lines=(QUEUED,))),
         "edited": wrong(MismatchKind.DIFFERING),
         "contact removed": wrong(MismatchKind.UNASSOCIATED, attach="7"),
-        "duplicate": wrong(MismatchKind.DUPLICATE, fix=MERGE),
+        "duplicate": replace(duplicate, hubspot=replace(duplicate.hubspot, deals=(*hubspot.deals, of_status("trash")))),
         "undelivered": missing,
         "refused": replace(missing, traces=Traces(refused=2)),
         "passed by reconcile": replace(missing, reconciled_until="2026-11-24T00:00:00"),
@@ -109,7 +110,7 @@ def test_no_conclusion_mentions_deals_if_the_mapping_writes_only_orders(name: st
     assert not re.search(r"\bdeals?\b", f"{conclusion.text} {conclusion.next_step}")
 
 
-@pytest.mark.parametrize(("record", "words"), [("deal", "1 deals of it"), ("HubSpot order", "1 orders of it")])
+@pytest.mark.parametrize(("record", "words"), [("deal", "2 deals of it"), ("HubSpot order", "2 orders of it")])
 def test_duplicates_are_counted_as_deals_or_orders_according_to_the_mapping(record: str, words: str) -> None:
     assert f"HubSpot has {words}" in conclude(cases(TARGETS[record])["duplicate"]).text
 

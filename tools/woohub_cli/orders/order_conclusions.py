@@ -261,7 +261,7 @@ RULES: Sequence[Rule] = (
     (
         lambda order: all(mismatch.kind is MismatchKind.DUPLICATE for mismatch in order.hubspot.mismatches),
         lambda order: Conclusion(
-            f"HubSpot has {len(order.hubspot.deals)} {order.hubspot.target.in_hubspot}s of it: "
+            f"HubSpot has {counted(len(order.hubspot.deals), order.hubspot.target.in_hubspot)} of it: "
             "woocommerce_order_id is not unique there.",
             order.hubspot.mismatches[0].fix,
         ),
