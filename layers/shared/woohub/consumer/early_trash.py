@@ -20,6 +20,8 @@ class EarlyTrash:
 
     def of(self, messages: Sequence[Message]) -> list[Message]:
         """Return what is remembered of the records of these messages."""
+        if not self._messages:
+            return []
         ids, records = {message.id for message in messages}, {message.record for message in messages}
         known = (self._messages[record][0] for record in records & self._messages.keys())
         return [message for message in known if message.id not in ids]
@@ -27,11 +29,10 @@ class EarlyTrash:
     def record_batch(self, now: float, outcomes: Iterable[Outcome]) -> None:
         """Note how the messages of a batch ended. `now` is in seconds."""
         for outcome in outcomes:
-            record = outcome.message.record
             if is_early_trash(outcome):
-                self._messages.setdefault(record, (outcome.message, now))
-            elif outcome.verdict is Verdict.DONE:
-                self._messages.pop(record, None)
+                self._messages.setdefault(outcome.message.record, (outcome.message, now))
+            elif self._messages and outcome.verdict is Verdict.DONE:
+                self._messages.pop(outcome.message.record, None)
         self._messages = {
             record: known for record, known in self._messages.items() if is_within(MEMORY_S, known[1], now)
         }
