@@ -123,7 +123,7 @@ def _field(source: object, name: str) -> object:
     if isinstance(source, Payload) or (isinstance(source, dict) and name in source):  # nearly always
         return source.get(name)
     rows = _rows(source, name)
-    return value_of(source, name) if rows is None else [_field(row, name) for row in rows]
+    return None if rows is None else [_field(row, name) for row in rows]
 
 
 def _look_up(source: object, path: tuple[str, ...]) -> object:

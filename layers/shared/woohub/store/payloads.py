@@ -117,7 +117,7 @@ class Dated(Payload):
     @property
     def created_by_local_date(self) -> str:
         """When the order or account was created, in UTC, by its local date alone; "" if that cannot be converted."""
-        return _by_offset(self.date_created or "", self.date_modified or "", self.date_modified_gmt or "")
+        return self._from_local(self.date_created or "")
 
     def in_utc(self, name: str) -> str:
         """Return one of LOCAL_DATES in UTC, found in the same way as `created_at`."""
@@ -125,8 +125,11 @@ class Dated(Payload):
             return self.created_at
         return self._utc(dates.usable(self.get(f"{name}_gmt")), dates.usable(self.get(name)))
 
+    def _from_local(self, local: str) -> str:
+        return _by_offset(local, self.date_modified or "", self.date_modified_gmt or "")
+
     def _utc(self, stated: str, local: str) -> str:
-        by_local_date = _by_offset(local, self.date_modified or "", self.date_modified_gmt or "")
+        by_local_date = self._from_local(local)
         if stated > by_local_date > "" and dates.seconds_between(by_local_date, stated) > CLOCKS_CHANGE_S:
             return by_local_date
         return stated or by_local_date or local
