@@ -7,23 +7,11 @@ import pytest
 from tests.support.deliveries import SECRET, captured
 from tests.support.engine import EngineFixture
 from tests.support.orders import delivery, message, order
+from tests.support.payloads import CONTACT
 from tests.support.sync import JANE, LATER, request_paths
 from woohub.delivery import signatures, topics
 from woohub.errors import NotAnEntity
 from woohub.sync.outcome import Message
-
-JANES = {
-    "email": JANE,
-    "firstname": "Jane",
-    "lastname": "Doe",
-    "phone": "555-123-4567",
-    "address": "123 Main St",
-    "city": "Anytown",
-    "state": "CA",
-    "zip": "90210",
-    "country": "US",
-    "woocommerce_customer_id": "56",
-}
 
 
 @pytest.mark.parametrize("version", ["2026-09", "2026-03", "v3"])
@@ -34,7 +22,7 @@ def test_an_order_writes_its_contact_and_deal_properties_in_each_api_version(ver
     assert engine.verdicts(message("order.created", body)) == ["done"]
 
     contact, deal = engine.contact(), engine.deal()
-    assert {name: contact[name] for name in JANES} == JANES
+    assert {name: contact[name] for name in CONTACT} == CONTACT
     assert deal["dealname"] == "WooCommerce Order #1234 - Jane Doe"
     assert deal["dealstage"] == "newly_created_order"
     assert deal["amount"] == "150.00"

@@ -46,6 +46,19 @@ CUSTOMER = {
     "billing": BILLING,
 }
 
+CONTACT = {  # the properties of ORDER's customer in HubSpot
+    "firstname": "Jane",
+    "lastname": "Doe",
+    "email": "jane.doe@example.com",
+    "phone": "555-123-4567",
+    "address": "123 Main St",
+    "city": "Anytown",
+    "state": "CA",
+    "zip": "90210",
+    "country": "US",
+    "woocommerce_customer_id": "56",
+}
+
 
 def event(topic: str, payload: object) -> Event:
     """Parse a delivery of this payload."""
